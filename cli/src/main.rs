@@ -1,0 +1,2 @@
+//! The `travertine` command.
+fn main() {}

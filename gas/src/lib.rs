@@ -1,0 +1,1 @@
+//! Gas schedule and meter.

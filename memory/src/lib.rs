@@ -1,0 +1,1 @@
+//! Three-dimensional, merkleized, copy-on-write memory.

@@ -1,0 +1,63 @@
+//! The SSZ function `merkleize` and its helpers
+//! (consensus specifications, `ssz/simple-serialize.md`, "Merkleization").
+
+use alloc::vec::Vec;
+
+use crate::hash::{Hash, ZERO_HASH, hash_pair, zero_hash};
+
+/// The number of levels of a tree with at least `leaves` leaves: `ceil(log2(leaves))`, 0 for none or one.
+pub fn ceil_log2(leaves: u64) -> u32 {
+    if leaves <= 1 { 0 } else { u64::BITS - (leaves - 1).leading_zeros() }
+}
+
+/// The root over `chunks`, padded with zero chunks to the next power of two of `limit`.
+///
+/// Zero subtrees behind the last chunk are folded in, not walked: the cost is that of the given chunks.
+///
+/// # Panics
+/// If there are more chunks than `limit`: the caller has checked what it was given.
+pub fn merkleize(chunks: &[Hash], limit: u64) -> Hash {
+    assert!(chunks.len() as u64 <= limit.max(1), "{} chunks for a limit of {limit}", chunks.len());
+    let mut layer: Vec<Hash> = chunks.to_vec();
+    for depth in 0..ceil_log2(limit) {
+        if layer.is_empty() {
+            break;
+        }
+        let zero = zero_hash(depth);
+        layer = layer.chunks(2).map(|pair| hash_pair(&pair[0], pair.get(1).unwrap_or(zero))).collect();
+    }
+    layer.first().copied().unwrap_or(*zero_hash(ceil_log2(limit)))
+}
+
+/// The root of an SSZ list: the root of its data with its length mixed in.
+pub fn mix_in_length(root: &Hash, length: u64) -> Hash {
+    hash_pair(root, &uint64_chunk(length))
+}
+
+/// A `uint64` as a chunk: 8 bytes little endian, 24 zero bytes.
+pub fn uint64_chunk(value: u64) -> Hash {
+    let mut chunk = ZERO_HASH;
+    chunk[..8].copy_from_slice(&value.to_le_bytes());
+    chunk
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depths_are_those_of_the_next_power_of_two() {
+        for (leaves, depth) in [(0, 0), (1, 0), (2, 1), (3, 2), (4, 2), (5, 3), (1 << 20, 20), (u64::MAX, 64)]
+        {
+            assert_eq!(ceil_log2(leaves), depth, "{leaves} leaves");
+        }
+    }
+
+    #[test]
+    fn missing_chunks_are_zero_chunks() {
+        let chunk = uint64_chunk(7);
+        assert_eq!(merkleize(&[chunk], 4), merkleize(&[chunk, ZERO_HASH, ZERO_HASH, ZERO_HASH], 4));
+        assert_eq!(merkleize(&[], 1 << 20), *zero_hash(20));
+        assert_eq!(merkleize(&[chunk], 1), chunk);
+    }
+}

@@ -1,0 +1,1 @@
+//! The Travertine instruction set, declared once in one table.

@@ -1,0 +1,1 @@
+//! The Travertine virtual machine: load, run, settle, prove.
