@@ -1,6 +1,11 @@
 //! The one definition of how a machine's state is laid out: the widths of an address and the places of the SSZ state
 //! tree. Provers, verifiers and the memory derive theirs from it.
 
+use thiserror::Error;
+
+use crate::gindex::{GeneralizedIndex, GindexError};
+use crate::merkleize::ceil_log2;
+
 /// Bytes of an SSZ chunk.
 pub const CHUNK_BYTES: u64 = 32;
 /// Bytes of a page.
@@ -15,6 +20,8 @@ pub const REGION_BYTES: u64 = 1 << 32;
 pub const REGIONS: u64 = 256;
 /// Pages of the largest region.
 pub const REGION_PAGES: u64 = REGION_BYTES / PAGE_BYTES;
+/// The region kind whose cap has four fields, not size and pages alone.
+pub const GENERATIVE_KIND: u8 = 9;
 
 /// The fields of the state container, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,3 +50,184 @@ pub const STATE_FIELDS: u64 = 8;
 pub const STATE_VERSION: u64 = 1;
 /// Limit of the list of allocation records.
 pub const ALLOCATIONS_LIMIT: u64 = 1 << 24;
+
+/// Why an address, a size or a place is none of this layout's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum LayoutError {
+    /// The address has a bit set above bit 39.
+    #[error("address {address:#x} is wider than 40 bits")]
+    Address {
+        /// The address.
+        address: u64,
+    },
+    /// A cap's size is a whole number of pages, from one page to a full region.
+    #[error("a cap of {size} bytes: not a multiple of {PAGE_BYTES} from {PAGE_BYTES} to {REGION_BYTES}")]
+    Size {
+        /// The size in bytes.
+        size: u64,
+    },
+    /// The page lies behind the cap's last one. Its leaf is padding, which proves nothing.
+    #[error("page {page} of a cap of {pages} pages")]
+    Page {
+        /// The page's number.
+        page: u32,
+        /// The cap's pages.
+        pages: u32,
+    },
+    /// The node's number cannot be expressed.
+    #[error(transparent)]
+    Index(#[from] GindexError),
+}
+
+/// Splits a 64-bit program address into its region (bits 32 to 39) and the byte offset within it (bits 0 to 31).
+///
+/// # Errors
+/// [`LayoutError::Address`] if a higher bit is set.
+pub fn split_address(address: u64) -> Result<(u8, u32), LayoutError> {
+    let [o0, o1, o2, o3, region, 0, 0, 0] = address.to_le_bytes() else {
+        return Err(LayoutError::Address { address });
+    };
+    Ok((region, u32::from_le_bytes([o0, o1, o2, o3])))
+}
+
+/// The number of the page that holds the byte `offset` of a region.
+pub const fn page_number(offset: u32) -> u32 {
+    offset >> PAGE_BYTES.ilog2()
+}
+
+/// Place of a field of the state container: `8 + f`.
+pub fn field(field: StateField) -> GeneralizedIndex {
+    known(GeneralizedIndex::ROOT.descendant(ceil_log2(STATE_FIELDS), field as u64))
+}
+
+/// Place of a region's leaf, `r = 9 * 256 + region`.
+pub fn region(region: u8) -> GeneralizedIndex {
+    known(field(StateField::Regions).descendant(ceil_log2(REGIONS), u64::from(region)))
+}
+
+/// Place of a region's meta chunk: `2r`.
+pub fn meta(region_number: u8) -> GeneralizedIndex {
+    known(region(region_number).left())
+}
+
+/// Place of a region's cap root: `c = 2r + 1`.
+pub fn cap(region_number: u8) -> GeneralizedIndex {
+    known(region(region_number).right())
+}
+
+/// Place of the size chunk of a region's cap: `2c`. A Generative region has none there.
+pub fn size(region_number: u8) -> GeneralizedIndex {
+    known(cap(region_number).left())
+}
+
+/// For places at most 14 levels below the state root.
+fn known(index: Result<GeneralizedIndex, GindexError>) -> GeneralizedIndex {
+    index.expect("the upper places of the state tree are far above level 63")
+}
+
+/// The places of a cap's pages, which depend on its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CapLayout {
+    pages_root: GeneralizedIndex,
+    pages: u32,
+}
+
+impl CapLayout {
+    /// Of a cap of `size` bytes whose root is the node `root`: [`cap`] of a region within the state tree,
+    /// [`GeneralizedIndex::ROOT`] for a cap that stands alone.
+    ///
+    /// # Errors
+    /// [`LayoutError::Size`] unless `size` is a multiple of [`PAGE_BYTES`] from one page to [`REGION_BYTES`];
+    /// [`LayoutError::Index`] if `root` lies too deep to have a child.
+    pub fn new(root: GeneralizedIndex, size: u64) -> Result<Self, LayoutError> {
+        if size == 0 || size > REGION_BYTES || !size.is_multiple_of(PAGE_BYTES) {
+            return Err(LayoutError::Size { size });
+        }
+        let pages = u32::try_from(size / PAGE_BYTES).expect("a region has at most 2^20 pages");
+        Ok(Self { pages_root: root.right()?, pages })
+    }
+
+    /// How many pages the cap has: 1 to 2^20.
+    pub const fn pages(&self) -> u32 {
+        self.pages
+    }
+
+    /// Levels from the root over the pages down to a page's leaf: 0 to 20.
+    pub fn depth(&self) -> u32 {
+        ceil_log2(u64::from(self.pages))
+    }
+
+    /// Place of the root over all pages: `q = 2c + 1`.
+    pub const fn pages_root(&self) -> GeneralizedIndex {
+        self.pages_root
+    }
+
+    /// Place of a page's leaf: `q * 2^depth + page`.
+    ///
+    /// # Errors
+    /// [`LayoutError::Page`] behind the last page, [`LayoutError::Index`] below level 63.
+    pub fn page(&self, page: u32) -> Result<GeneralizedIndex, LayoutError> {
+        if page >= self.pages {
+            return Err(LayoutError::Page { page, pages: self.pages });
+        }
+        Ok(self.pages_root.descendant(self.depth(), u64::from(page))?)
+    }
+
+    /// Place of the chunk that holds the byte `offset` of the cap: chunk `k` of a page is `page * 128 + k`.
+    ///
+    /// # Errors
+    /// As for [`CapLayout::page`].
+    pub fn chunk(&self, offset: u32) -> Result<GeneralizedIndex, LayoutError> {
+        let within_page = u64::from(offset) % PAGE_BYTES / CHUNK_BYTES;
+        Ok(self.page(page_number(offset))?.descendant(ceil_log2(PAGE_CHUNKS), within_page)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_follow_the_formulas() {
+        for (number, state_field) in
+            [(8, StateField::Version), (9, StateField::Regions), (15, StateField::Settlements)]
+        {
+            assert_eq!(field(state_field).get(), number);
+        }
+        for number in 0..=255_u8 {
+            let r = 9 * 256 + u64::from(number);
+            let places = [region(number), meta(number), cap(number), size(number)].map(GeneralizedIndex::get);
+            assert_eq!(places, [r, 2 * r, 2 * r + 1, 2 * (2 * r + 1)]);
+        }
+    }
+
+    #[test]
+    fn the_deepest_place_is_that_of_the_last_byte_of_the_last_region() {
+        let layout = CapLayout::new(cap(255), REGION_BYTES).unwrap();
+        let q = 2 * cap(255).get() + 1;
+        assert_eq!(layout.chunk(u32::MAX).unwrap().get(), (q * (1 << 20) + (1 << 20) - 1) * 128 + 127);
+        assert_eq!(layout.chunk(u32::MAX).unwrap().depth(), 3 + 8 + 1 + 1 + 20 + 7);
+    }
+
+    #[test]
+    fn sizes_are_whole_pages_from_one_to_a_region() {
+        let sized = |size| CapLayout::new(GeneralizedIndex::ROOT, size);
+        for size in [0, 1, 4095, 4097, REGION_BYTES - 1, REGION_BYTES + PAGE_BYTES, u64::MAX, 1 << 63] {
+            assert_eq!(sized(size), Err(LayoutError::Size { size }));
+        }
+        for (size, pages, depth) in [(4096, 1, 0), (8192, 2, 1), (12288, 3, 2), (REGION_BYTES, 1 << 20, 20)] {
+            let layout = sized(size).unwrap();
+            assert_eq!((layout.pages(), layout.depth()), (pages, depth));
+            assert_eq!(layout.page(pages), Err(LayoutError::Page { page: pages, pages }));
+        }
+    }
+
+    #[test]
+    fn only_forty_bits_of_an_address_are_used() {
+        assert_eq!(split_address(0x02_0011_0040), Ok((2, 0x11_0040)));
+        assert_eq!(split_address((1 << 40) - 1), Ok((255, u32::MAX)));
+        for bit in 40..64 {
+            assert_eq!(split_address(1 << bit), Err(LayoutError::Address { address: 1 << bit }));
+        }
+    }
+}

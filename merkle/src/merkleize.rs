@@ -18,15 +18,25 @@ pub fn ceil_log2(leaves: u64) -> u32 {
 /// If there are more chunks than `limit`: the caller has checked what it was given.
 pub fn merkleize(chunks: &[Hash], limit: u64) -> Hash {
     assert!(chunks.len() as u64 <= limit.max(1), "{} chunks for a limit of {limit}", chunks.len());
-    let mut layer: Vec<Hash> = chunks.to_vec();
-    for depth in 0..ceil_log2(limit) {
-        if layer.is_empty() {
-            break;
-        }
-        let zero = zero_hash(depth);
-        layer = layer.chunks(2).map(|pair| hash_pair(&pair[0], pair.get(1).unwrap_or(zero))).collect();
+    let depth = ceil_log2(limit);
+    let Some(first) = chunks.first() else { return *zero_hash(depth) };
+    if depth == 0 {
+        return *first;
     }
-    layer.first().copied().unwrap_or(*zero_hash(ceil_log2(limit)))
+    let mut layer: Vec<Hash> = chunks.chunks(2).map(|pair| hash_first_pair(pair, &ZERO_HASH)).collect();
+    for level in 1..depth {
+        let parents = layer.len().div_ceil(2);
+        for parent in 0..parents {
+            layer[parent] = hash_first_pair(&layer[2 * parent..], zero_hash(level));
+        }
+        layer.truncate(parents);
+    }
+    layer[0]
+}
+
+/// The parent of the first two of `nodes`, or of the only one and `zero`.
+fn hash_first_pair(nodes: &[Hash], zero: &Hash) -> Hash {
+    hash_pair(&nodes[0], nodes.get(1).unwrap_or(zero))
 }
 
 /// The root of an SSZ list: the root of its data with its length mixed in.
@@ -59,5 +69,14 @@ mod tests {
         assert_eq!(merkleize(&[chunk], 4), merkleize(&[chunk, ZERO_HASH, ZERO_HASH, ZERO_HASH], 4));
         assert_eq!(merkleize(&[], 1 << 20), *zero_hash(20));
         assert_eq!(merkleize(&[chunk], 1), chunk);
+    }
+
+    /// Trap 6: a limit of 2^64 leaves would never end if zero subtrees were walked.
+    #[test]
+    fn absent_leaves_cost_nothing() {
+        let chunk = uint64_chunk(7);
+        let folded = (0..64).fold(chunk, |node, depth| hash_pair(&node, zero_hash(depth)));
+        assert_eq!(merkleize(&[chunk], u64::MAX), folded);
+        assert_eq!(merkleize(&[], u64::MAX), *zero_hash(64));
     }
 }

@@ -1,0 +1,113 @@
+//! The leaves and inner roots of the state tree that have a meaning of their own: pages, caps, regions, and the chunks
+//! that hold an integer.
+
+use thiserror::Error;
+
+use crate::hash::{Hash, ZERO_HASH, hash_pair};
+use crate::layout::{GENERATIVE_KIND, PAGE_BYTES, PAGE_CHUNKS};
+use crate::merkleize::{merkleize, uint64_chunk};
+
+const PAGE_LENGTH: usize = 4096;
+const _: () = assert!(PAGE_LENGTH as u64 == PAGE_BYTES);
+
+/// What the tree says of a present region besides its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegionHeader {
+    /// Kind, permissions and flags: `kind | permissions << 8 | flags << 16`.
+    pub meta: u64,
+    /// Size of the region's cap in bytes.
+    pub size: u64,
+}
+
+impl RegionHeader {
+    /// The region's kind: bits 0 to 7 of `meta`.
+    pub const fn kind(&self) -> u8 {
+        self.meta.to_le_bytes()[0]
+    }
+
+    /// The region's permissions: bits 8 to 15 of `meta`.
+    pub const fn permissions(&self) -> u8 {
+        self.meta.to_le_bytes()[1]
+    }
+
+    /// The region's flags: bits 16 to 63 of `meta`.
+    pub const fn flags(&self) -> u64 {
+        self.meta >> 16
+    }
+
+    /// Whether the cap has the two fields size and pages. That of a Generative region has more, and that of a kind
+    /// which this version does not know may have any.
+    pub const fn has_plain_cap(&self) -> bool {
+        self.kind() < GENERATIVE_KIND
+    }
+}
+
+/// A chunk that should hold a `uint64` has a nonzero byte behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the chunk of a uint64 has a nonzero byte after its first 8")]
+pub struct PaddingError;
+
+/// The leaf of a page: zero for an all-zero page, else the root of its 128 chunks.
+pub fn page_leaf(page: &[u8; PAGE_LENGTH]) -> Hash {
+    if page_is_zero(page) { ZERO_HASH } else { merkleize(page.as_chunks().0, PAGE_CHUNKS) }
+}
+
+/// Whether every byte is zero. Whole words are OR-ed without a branch, which vectorises.
+fn page_is_zero(page: &[u8; PAGE_LENGTH]) -> bool {
+    page.as_chunks().0.iter().fold(0, |bits, word| bits | u64::from_ne_bytes(*word)) == 0
+}
+
+/// The root of a cap of `size` bytes over the root of its page leaves.
+pub fn cap_root(size: u64, pages_root: &Hash) -> Hash {
+    hash_pair(&uint64_chunk(size), pages_root)
+}
+
+/// The leaf of a present region. That of an absent one is [`ZERO_HASH`].
+pub fn region_leaf(meta: u64, cap_root: &Hash) -> Hash {
+    hash_pair(&uint64_chunk(meta), cap_root)
+}
+
+/// The integer in a chunk that [`uint64_chunk`] made.
+///
+/// # Errors
+/// [`PaddingError`] if one of the 24 bytes behind it is not zero.
+pub fn decode_uint64_chunk(chunk: &Hash) -> Result<u64, PaddingError> {
+    let ([word, padding @ ..], _) = chunk.as_chunks() else { return Err(PaddingError) };
+    if padding.iter().any(|word| *word != [0; 8]) {
+        return Err(PaddingError);
+    }
+    Ok(u64::from_le_bytes(*word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_set_bit_anywhere_makes_a_page_nonzero() {
+        assert_eq!(page_leaf(&[0; PAGE_LENGTH]), ZERO_HASH);
+        for at in 0..PAGE_LENGTH {
+            let mut page = [0; PAGE_LENGTH];
+            page[at] = 1 << (at % 8);
+            assert!(!page_is_zero(&page), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn integer_chunks_round_trip_and_their_padding_must_be_zero() {
+        for value in [0, 1, 4096, 1 << 32, u64::MAX] {
+            assert_eq!(decode_uint64_chunk(&uint64_chunk(value)), Ok(value));
+        }
+        for bit in 64..256 {
+            let mut chunk = uint64_chunk(4096);
+            chunk[bit / 8] |= 1 << (bit % 8);
+            assert_eq!(decode_uint64_chunk(&chunk), Err(PaddingError), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn meta_is_kind_permissions_flags() {
+        let header = RegionHeader { meta: 0xabcd_ef01_2345_0307, size: 4096 };
+        assert_eq!((header.kind(), header.permissions(), header.flags()), (7, 3, 0xabcd_ef01_2345));
+    }
+}

@@ -1,0 +1,211 @@
+//! Verifying memory proofs with nothing but a trusted root and the claims one cares about.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use thiserror::Error;
+
+use super::claim::Subject;
+use super::plan::{PlainRegion, Plan, by_page, offset};
+use super::{Claim, ClaimError, DecodeError, LimitError, MemoryProof, PROOF_VERSION};
+use crate::gindex::GeneralizedIndex;
+use crate::hash::{Hash, ZERO_HASH};
+use crate::layout::{self, CHUNK_BYTES, CapLayout};
+use crate::leaf::{RegionHeader, decode_uint64_chunk};
+use crate::multiproof::{MultiproofError, verify_multiproof};
+
+/// What a valid proof proves of one claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proven {
+    /// The value of a byte claim, and the header of the region it lies in.
+    Bytes {
+        /// The bytes, as many as were claimed.
+        data: Vec<u8>,
+        /// The region's header.
+        region: RegionHeader,
+    },
+    /// The header of the region of a region claim; `None` if the region is absent.
+    Region(Option<RegionHeader>),
+}
+
+impl Proven {
+    /// The bytes of a byte claim.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes { data, .. } => Some(data),
+            Self::Region(_) => None,
+        }
+    }
+}
+
+/// Why a proof is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum VerifyError {
+    /// The bytes are not an encoded proof.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// A list is longer than the format allows.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// The proof is of another version.
+    #[error("memory proof version {version}, this verifier knows {PROOF_VERSION}")]
+    Version {
+        /// The proof's version.
+        version: u64,
+    },
+    /// The proof was made for another root than the trusted one.
+    #[error("the proof is for another root than the trusted one")]
+    OtherRoot,
+    /// The proof was made for other claims than the caller's.
+    #[error("the proof is for other claims than those asked for")]
+    OtherClaims,
+    /// The claims cannot hold, given what the proof says of their regions.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// The list has not one leaf for each index.
+    #[error("{leaves} leaves for {indices} generalized indices")]
+    Leaves {
+        /// Leaves in the proof.
+        leaves: usize,
+        /// Indices in the proof.
+        indices: usize,
+    },
+    /// Neither a region's meta and size are listed nor its absence.
+    #[error("the proof says nothing of region {region:#04x}")]
+    RegionMissing {
+        /// The region.
+        region: u8,
+    },
+    /// The meta or size chunk of a region is malformed.
+    #[error("the meta or size chunk of region {region:#04x} has a nonzero byte in its padding")]
+    Padding {
+        /// The region.
+        region: u8,
+    },
+    /// A region's leaf is listed as if it were absent, but is not zero.
+    #[error("region {region:#04x} is listed as absent, but its leaf is not zero")]
+    RegionPresent {
+        /// The region.
+        region: u8,
+    },
+    /// The list of indices is not the one that follows from the claims and the proven sizes.
+    #[error("the generalized indices are not those that the claims need")]
+    Indices,
+    /// The leaves and helpers do not lead to the root.
+    #[error(transparent)]
+    Multiproof(#[from] MultiproofError),
+}
+
+/// Verifies an encoded memory proof against a root that the caller trusts.
+///
+/// Returns what it proves, one value for each of `claims` in their order. The proof's own root and claims are not
+/// believed: they must equal the caller's. Work and memory are linear in the length of the proof, apart from a sort of
+/// its indices; the values take as many bytes as the claims name, [`CLAIMED_BYTES_LIMIT`](super::CLAIMED_BYTES_LIMIT)
+/// at most.
+///
+/// # Errors
+/// [`VerifyError`] for every other input than the one canonical encoding of a true proof of exactly these claims.
+pub fn verify_memory_proof(
+    proof: &[u8],
+    trusted_root: &Hash,
+    claims: &[Claim],
+) -> Result<Vec<Proven>, VerifyError> {
+    MemoryProof::decode(proof)?.verify(trusted_root, claims)
+}
+
+impl MemoryProof {
+    /// Verifies a decoded proof; see [`verify_memory_proof`].
+    ///
+    /// # Errors
+    /// As for [`verify_memory_proof`], except that there is nothing to decode.
+    pub fn verify(&self, trusted_root: &Hash, claims: &[Claim]) -> Result<Vec<Proven>, VerifyError> {
+        self.check_limits()?;
+        self.check_header(trusted_root, claims)?;
+        let leaves = ListedLeaves { indices: &self.gindices, leaves: &self.leaves };
+        let plan = Plan::new(claims, |region| leaves.header(region))?;
+        // Whether a page is zero is the proof's to say: its leaf is listed, and zero, instead of its chunks.
+        let page_is_zero = |_, _, page| leaves.get(page) == Some(&ZERO_HASH);
+        let indices = plan.leaf_indices(page_is_zero, self.gindices.len())?;
+        if !indices.iter().map(|index| index.get()).eq(self.gindices.iter().copied()) {
+            return Err(VerifyError::Indices);
+        }
+        verify_multiproof(&indices, &self.leaves, &self.helpers, trusted_root)?;
+        plan.subjects.iter().map(|subject| leaves.value(subject, plan.region(subject.region))).collect()
+    }
+
+    /// Checks everything that stands before the lists of nodes.
+    fn check_header(&self, trusted_root: &Hash, claims: &[Claim]) -> Result<(), VerifyError> {
+        if self.version != PROOF_VERSION {
+            return Err(VerifyError::Version { version: self.version });
+        }
+        if self.root != *trusted_root {
+            return Err(VerifyError::OtherRoot);
+        }
+        if self.claims != claims {
+            return Err(VerifyError::OtherClaims);
+        }
+        if self.leaves.len() != self.gindices.len() {
+            return Err(VerifyError::Leaves { leaves: self.leaves.len(), indices: self.gindices.len() });
+        }
+        Ok(())
+    }
+}
+
+/// The proven leaves by their places. Until the multiproof is verified they are only what the proof says.
+struct ListedLeaves<'a> {
+    /// Strictly descending; otherwise lookups may miss, and the comparison with the plan fails.
+    indices: &'a [u64],
+    leaves: &'a [Hash],
+}
+
+impl ListedLeaves<'_> {
+    fn position(&self, index: GeneralizedIndex) -> Option<usize> {
+        self.indices.binary_search_by(|listed| index.get().cmp(listed)).ok()
+    }
+
+    fn get(&self, index: GeneralizedIndex) -> Option<&Hash> {
+        self.leaves.get(self.position(index)?)
+    }
+
+    /// What the leaves say of a region: its header, or `None` for its absence.
+    fn header(&self, region: u8) -> Result<Option<RegionHeader>, VerifyError> {
+        if let (Some(meta), Some(size)) = (self.get(layout::meta(region)), self.get(layout::size(region))) {
+            let decode = |chunk| decode_uint64_chunk(chunk).map_err(|_| VerifyError::Padding { region });
+            return Ok(Some(RegionHeader { meta: decode(meta)?, size: decode(size)? }));
+        }
+        match self.get(layout::region(region)) {
+            Some(&ZERO_HASH) => Ok(None),
+            Some(_) => Err(VerifyError::RegionPresent { region }),
+            None => Err(VerifyError::RegionMissing { region }),
+        }
+    }
+
+    /// The value of a claim, once the list has been found equal to the plan's.
+    fn value(&self, subject: &Subject, region: Option<PlainRegion>) -> Result<Proven, VerifyError> {
+        match (&subject.bytes, region) {
+            (Some(bytes), Some(region)) => {
+                Ok(Proven::Bytes { data: self.bytes(&region.places, bytes)?, region: region.header })
+            }
+            (_, region) => Ok(Proven::Region(region.map(|region| region.header))),
+        }
+    }
+
+    fn bytes(&self, places: &CapLayout, bytes: &Range<u64>) -> Result<Vec<u8>, ClaimError> {
+        let mut data = Vec::new();
+        for part in by_page(bytes.clone()) {
+            let length = usize::try_from(part.end - part.start).expect("at most a page");
+            let start = offset(part.start);
+            if self.position(places.page(layout::page_number(start))?).is_some() {
+                data.resize(data.len() + length, 0);
+                continue;
+            }
+            let first =
+                self.position(places.chunk(start)?).expect("the list has every chunk that the plan has");
+            let skipped = usize::try_from(part.start % CHUNK_BYTES).expect("less than a chunk");
+            // The list descends: the chunks that follow in memory stand before this one.
+            let chunks = self.leaves[..=first].iter().rev();
+            data.extend(chunks.flatten().skip(skipped).take(length));
+        }
+        Ok(data)
+    }
+}
