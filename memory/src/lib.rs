@@ -1,1 +1,49 @@
 //! Three-dimensional, merkleized, copy-on-write memory.
+//!
+//! A program's memory is up to 256 [`Region`]s of up to 4 GiB, addressed by an [`Address`] (region, plane, offset).
+//! A region's bytes are a [`DataCap`]: an immutable, shared [`PageSlab`] and an overlay of written pages. [`Memory`] holds the
+//! regions and the working set of the current call; [`Memory::settle`] folds that into new slabs whose roots are
+//! brought up to date at a cost in proportion to the pages that changed.
+//!
+//! ```
+//! use travertine_memory::{Address, DataCap, Memory, Permissions, Region, RegionKind};
+//!
+//! let mut memory = Memory::new();
+//! let state = Region::new(RegionKind::State, Permissions::READ_WRITE, DataCap::empty(1 << 32)?)?;
+//! memory.insert(2, state)?;
+//! let before = memory.region_leaf(2)?;
+//!
+//! let address: Address = "2:17:0x40".parse()?;
+//! let plan = memory.plan_store(address.packed(), 8)?;
+//! assert_eq!(plan.touches().first_writes, 1); // what gas is charged for, before anything happens
+//! memory.store(plan, 0x1122_3344);
+//!
+//! let dirty = memory.settle();
+//! assert_eq!((dirty.len(), dirty[0].region, dirty[0].page), (1, 2, 17 * 16));
+//! assert_ne!(memory.region_leaf(2)?, before);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod address;
+mod cap;
+mod fault;
+mod memory;
+mod node;
+mod page;
+mod permissions;
+mod plan;
+mod region;
+mod slab;
+mod tree;
+mod working_set;
+
+pub use address::{Address, AddressError, Component};
+pub use cap::{CapError, DataCap};
+pub use fault::{Access, Fault, FaultReason};
+pub use memory::{DirtyPage, Memory, MemoryError};
+pub use node::NodeError;
+pub use page::{Page, PageBytes, PageSlot, PageSource};
+pub use permissions::{Permissions, PermissionsError};
+pub use plan::{LoadPlan, StorePlan, Touches};
+pub use region::{PageRange, Region, RegionError, RegionKind};
+pub use slab::{PageChange, PageSlab, SlabError};

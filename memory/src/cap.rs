@@ -1,0 +1,203 @@
+//! A data cap: an immutable slab of pages under a copy-on-write overlay.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use travertine_merkle::{Hash, layout};
+
+use crate::page::{PAGE_BYTES, Page, PageBytes, PageSlot};
+use crate::slab::{PageChange, PageSlab, SlabError};
+
+/// The root of a cap was asked for while pages in its overlay are not yet flushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the cap has {pages} pages that are not flushed: it has no root")]
+pub struct CapError {
+    /// How many pages the overlay holds.
+    pub pages: usize,
+}
+
+/// A slab, and the pages written over it since the last flush. Cloning is O(1): both halves are shared until one is written.
+#[derive(Debug, Clone)]
+pub struct DataCap {
+    backing: PageSlab,
+    /// A page here shadows the backing, also when it is [`PageSlot::Empty`].
+    overlay: Arc<BTreeMap<u32, PageSlot>>,
+}
+
+impl From<PageSlab> for DataCap {
+    fn from(backing: PageSlab) -> Self {
+        Self { backing, overlay: Arc::default() }
+    }
+}
+
+impl DataCap {
+    /// A cap of zeros.
+    ///
+    /// # Errors
+    /// If `size` is not a multiple of 4,096 from 4,096 bytes to 4 GiB.
+    pub fn empty(size: u64) -> Result<Self, SlabError> {
+        Ok(PageSlab::empty(size)?.into())
+    }
+
+    /// A cap that holds `content`, zero-padded to whole pages, of which there is at least one.
+    ///
+    /// # Errors
+    /// If that is above 4 GiB.
+    pub fn from_bytes(content: &[u8]) -> Result<Self, SlabError> {
+        Self::from_bytes_sized(content, 0)
+    }
+
+    /// A cap of `size` bytes that begins with `content`. The larger of the two counts, rounded up to whole pages, of which
+    /// there is at least one.
+    ///
+    /// # Errors
+    /// If that is above 4 GiB.
+    pub fn from_bytes_sized(content: &[u8], size: u64) -> Result<Self, SlabError> {
+        let bytes = size.max(content.len() as u64).max(1);
+        let size =
+            bytes.checked_next_multiple_of(layout::PAGE_BYTES).ok_or(SlabError::Size { size: bytes })?;
+        let slab = PageSlab::empty(size)?;
+        let pages: Vec<(u32, PageSlot)> = (0..)
+            .zip(content.chunks(PAGE_BYTES))
+            .map(|(page, bytes)| (page, Page::new(PageBytes::starting_with(bytes)).into()))
+            .collect();
+        Ok(slab.with_pages(&pages).0.into())
+    }
+
+    /// A cap of `size` bytes with these pages, in any order; all others are zero.
+    ///
+    /// # Errors
+    /// If `size` is not a multiple of 4,096 from 4,096 bytes to 4 GiB, or a page is outside of it or named twice.
+    pub fn from_pages(
+        size: u64,
+        pages: impl IntoIterator<Item = (u32, PageSlot)>,
+    ) -> Result<Self, SlabError> {
+        let slab = PageSlab::empty(size)?;
+        let mut named = BTreeMap::new();
+        for (page, slot) in pages {
+            check_page(&slab, page)?;
+            if named.insert(page, slot).is_some() {
+                return Err(SlabError::DuplicatePage { page });
+            }
+        }
+        let pages: Vec<_> = named.into_iter().collect();
+        Ok(slab.with_pages(&pages).0.into())
+    }
+
+    /// The size in bytes.
+    pub fn size(&self) -> u64 {
+        self.backing.size()
+    }
+
+    /// How many pages there are: 1 to 2^20.
+    pub fn page_count(&self) -> u32 {
+        self.backing.page_count()
+    }
+
+    /// The slab below the overlay.
+    pub fn backing(&self) -> &PageSlab {
+        &self.backing
+    }
+
+    /// How many pages the overlay holds. With none the cap is clean and has a root.
+    pub fn overlay_pages(&self) -> usize {
+        self.overlay.len()
+    }
+
+    /// The page that counts: the overlay's, or else the backing's. Behind the end it is [`PageSlot::Empty`].
+    pub fn slot(&self, page: u32) -> PageSlot {
+        self.overlay.get(&page).cloned().unwrap_or_else(|| self.backing.slot(page))
+    }
+
+    /// The pages of a range that count and are not all zero, ascending.
+    pub fn pages_in(&self, range: Range<u32>) -> impl Iterator<Item = (u32, PageSlot)> + use<> {
+        let mut pages: BTreeMap<u32, PageSlot> = self.backing.pages_in(range.clone()).collect();
+        for (&page, slot) in overlaid(&self.overlay, range) {
+            match slot {
+                PageSlot::Empty => pages.remove(&page),
+                slot => pages.insert(page, slot.clone()),
+            };
+        }
+        pages.into_iter()
+    }
+
+    /// The pages of a range that count and are known by their hash only, ascending.
+    pub(crate) fn missing_in(&self, range: Range<u32>) -> BTreeMap<u32, Hash> {
+        let below =
+            self.backing.missing_in(range.clone()).filter(|(page, _)| !self.overlay.contains_key(page));
+        let above = overlaid(&self.overlay, range).map(|(&page, slot)| (page, slot.clone()));
+        below
+            .chain(above)
+            .filter_map(|(page, slot)| match slot {
+                PageSlot::Missing(leaf) => Some((page, leaf)),
+                PageSlot::Empty | PageSlot::Loaded(_) => None,
+            })
+            .collect()
+    }
+
+    /// Puts a page into the overlay.
+    ///
+    /// # Errors
+    /// If the page is outside of the cap.
+    pub fn write(&mut self, page: u32, slot: PageSlot) -> Result<(), SlabError> {
+        check_page(&self.backing, page)?;
+        Arc::make_mut(&mut self.overlay).insert(page, slot.canonical());
+        Ok(())
+    }
+
+    /// Makes the pages from `first` on read as those of `source`, as far as both reach, and tells how many pages that are.
+    /// Pages are shared by reference count, none is copied; the cost is that of the pages that are not all zero.
+    pub fn place_shared(&mut self, first: u32, source: &Self) -> u32 {
+        let end = first.saturating_add(source.page_count()).min(self.page_count());
+        let Some(count) = end.checked_sub(first) else { return 0 };
+        let cleared = self.pages_in(first..end).map(|(page, _)| (page, PageSlot::Empty));
+        let placed = source.pages_in(0..count).map(|(page, slot)| (first + page, slot));
+        Arc::make_mut(&mut self.overlay).extend(cleared.chain(placed));
+        count
+    }
+
+    /// Another cap with the same content, at the cost of two reference counts; each copies only what it writes.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        self.clone()
+    }
+
+    /// A cap of zeros of the same size, as an overlay: a flush reports which pages that changed.
+    #[must_use]
+    pub(crate) fn cleared(&self) -> Self {
+        let overlay = self.backing.pages().map(|(page, _)| (page, PageSlot::Empty)).collect();
+        Self { backing: self.backing.clone(), overlay: Arc::new(overlay) }
+    }
+
+    /// Folds the overlay into a new slab and reports the pages whose content has changed, ascending. The cost is in
+    /// proportion to the overlay, whatever the size of the cap.
+    pub fn flush(&mut self) -> Vec<PageChange> {
+        let overlay = std::mem::take(&mut self.overlay);
+        let writes: Vec<_> = Arc::unwrap_or_clone(overlay).into_iter().collect();
+        let (backing, changes) = self.backing.with_pages(&writes);
+        self.backing = backing;
+        changes
+    }
+
+    /// The root over size and pages.
+    ///
+    /// # Errors
+    /// If the overlay is not empty.
+    pub fn root(&self) -> Result<Hash, CapError> {
+        match self.overlay.len() {
+            0 => Ok(self.backing.root()),
+            pages => Err(CapError { pages }),
+        }
+    }
+}
+
+fn check_page(slab: &PageSlab, page: u32) -> Result<(), SlabError> {
+    let page_count = slab.page_count();
+    if page < page_count { Ok(()) } else { Err(SlabError::PageOutOfRange { page, page_count }) }
+}
+
+fn overlaid(overlay: &BTreeMap<u32, PageSlot>, range: Range<u32>) -> impl Iterator<Item = (&u32, &PageSlot)> {
+    // `BTreeMap::range` panics if the start is behind the end.
+    overlay.range(range.start..range.end.max(range.start))
+}

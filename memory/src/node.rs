@@ -1,0 +1,90 @@
+//! Nodes of the state tree below a region's leaf, for provers.
+
+use travertine_merkle::{Hash, uint64_chunk};
+
+use crate::page::{Page, PageSlot};
+use crate::region::Region;
+use crate::tree::{self, CHUNK_LEVELS};
+
+/// Why there is no node at a generalized index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NodeError {
+    /// No node can be there, whatever the content: it lies below a leaf, or outside of the tree.
+    #[error("there is no node {gindex} in a region of {page_count} pages")]
+    OutsideTree {
+        /// The index, counted from the region's leaf as 1.
+        gindex: u64,
+        /// Pages of the region; 0 if it is absent.
+        page_count: u32,
+    },
+    /// The page is all zero: its leaf is zero and nothing is below it.
+    #[error("page {page} is all zero: there is no node below its leaf")]
+    BelowEmptyPage {
+        /// The page's index.
+        page: u32,
+    },
+    /// The page's content is needed but is known by its hash only.
+    #[error("page {page} is known by its hash only")]
+    MissingPage {
+        /// The page's index.
+        page: u32,
+    },
+    /// The cap has pages that are not flushed.
+    #[error(transparent)]
+    Dirty(#[from] crate::CapError),
+}
+
+/// Indices below a region's leaf, which is 1: metadata 2, cap 3, size 6, root of the pages 7.
+const LEAF: u64 = 1;
+const META: u64 = 2 * LEAF;
+const CAP: u64 = 2 * LEAF + 1;
+const SIZE: u64 = 2 * CAP;
+const PAGES: u64 = 2 * CAP + 1;
+
+impl Region {
+    /// The node at a generalized index that counts from this region's leaf: leaf 1, metadata 2, cap 3, size 6, root of the
+    /// pages 7, page `p` `7 * 2^depth + p`, chunk `c` of it `128 * page + c`, and every node between. A page that is known by
+    /// its hash is loaded with `load`.
+    ///
+    /// # Errors
+    /// If the cap is dirty, no node is there, or a page that is needed cannot be loaded.
+    pub fn node(&self, gindex: u64, load: impl FnOnce(&Hash) -> Option<Page>) -> Result<Hash, NodeError> {
+        let cap_root = self.cap().root()?;
+        match gindex {
+            LEAF => Ok(tree::region_leaf(self.meta(), &cap_root)),
+            META => Ok(uint64_chunk(self.meta())),
+            CAP => Ok(cap_root),
+            SIZE => Ok(uint64_chunk(self.cap().size())),
+            _ => self.node_below_pages(gindex, load),
+        }
+    }
+
+    fn node_below_pages(
+        &self,
+        gindex: u64,
+        load: impl FnOnce(&Hash) -> Option<Page>,
+    ) -> Result<Hash, NodeError> {
+        let slab = self.cap().backing();
+        let outside = NodeError::OutsideTree { gindex, page_count: slab.page_count() };
+        let depth = gindex.checked_ilog2().and_then(|top| top.checked_sub(PAGES.ilog2())).ok_or(outside)?;
+        if gindex >> depth != PAGES {
+            return Err(outside);
+        }
+        let index = gindex - (PAGES << depth);
+        if depth <= slab.depth() {
+            return slab.node(depth, index).ok_or(outside);
+        }
+        let below_page = depth - slab.depth();
+        let page = index.checked_shr(below_page).and_then(|page| u32::try_from(page).ok()).ok_or(outside)?;
+        if below_page > CHUNK_LEVELS || page >= slab.page_count() {
+            return Err(outside);
+        }
+        let content = match slab.slot(page) {
+            PageSlot::Empty => return Err(NodeError::BelowEmptyPage { page }),
+            PageSlot::Loaded(content) => content,
+            PageSlot::Missing(leaf) => load(&leaf).ok_or(NodeError::MissingPage { page })?,
+        };
+        let chunk = usize::try_from(index & ((1 << below_page) - 1)).map_err(|_| outside)?;
+        Ok(tree::chunk_node(content.bytes(), below_page, chunk))
+    }
+}

@@ -1,0 +1,164 @@
+//! A page of 4,096 bytes: shared, aligned, hashed at most once; the slot it stands in; and where missing pages come from.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use travertine_merkle::{Hash, ZERO_HASH, layout};
+
+use crate::tree;
+
+/// Bytes of a page, as an index. (The layout's constant is a `u64`; 4,096 fits any index.)
+pub(crate) const PAGE_BYTES: usize = 4096;
+const _: () = assert!(PAGE_BYTES as u64 == layout::PAGE_BYTES);
+
+/// The bytes of one page, aligned to its size so that a page can later be mapped where it lies.
+#[repr(align(4096))]
+#[derive(Clone, PartialEq, Eq)]
+pub struct PageBytes([u8; PAGE_BYTES]);
+
+const _: () = assert!(size_of::<PageBytes>() == PAGE_BYTES && align_of::<PageBytes>() == PAGE_BYTES);
+
+impl PageBytes {
+    /// A page of zeros.
+    pub fn zeroed() -> Box<Self> {
+        Box::new(Self([0; PAGE_BYTES]))
+    }
+
+    /// A page that begins with `content` and is zero behind it.
+    ///
+    /// # Panics
+    /// If `content` is longer than a page.
+    pub fn starting_with(content: &[u8]) -> Box<Self> {
+        let mut page = Self::zeroed();
+        page[..content.len()].copy_from_slice(content);
+        page
+    }
+
+    /// Whether every byte is zero.
+    pub fn is_zero(&self) -> bool {
+        // OR-ing whole lines lets the compiler use vectors; the early end between lines spares pages that begin with data.
+        self.0.chunks_exact(512).all(|line| line.iter().fold(0, |seen, byte| seen | byte) == 0)
+    }
+}
+
+impl Deref for PageBytes {
+    type Target = [u8; PAGE_BYTES];
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for PageBytes {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl fmt::Debug for PageBytes {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let used = self.0.iter().filter(|&&byte| byte != 0).count();
+        write!(formatter, "PageBytes({used} bytes are not zero)")
+    }
+}
+
+/// An immutable page, shared by reference count. Its leaf in the state tree is computed at most once, whoever holds it.
+#[derive(Clone)]
+pub struct Page(Arc<SharedPage>);
+
+struct SharedPage {
+    // Boxed: behind an `Arc`'s counters the alignment would cost a second page.
+    bytes: Box<PageBytes>,
+    leaf: OnceLock<Hash>,
+}
+
+static ZERO_PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(PageBytes::zeroed()));
+
+impl Page {
+    /// A page with these bytes.
+    pub fn new(bytes: Box<PageBytes>) -> Self {
+        Self(Arc::new(SharedPage { bytes, leaf: OnceLock::new() }))
+    }
+
+    /// The page of zeros; all callers share one.
+    pub fn zero() -> Self {
+        ZERO_PAGE.clone()
+    }
+
+    /// The page's bytes.
+    #[inline]
+    pub fn bytes(&self) -> &PageBytes {
+        &self.0.bytes
+    }
+
+    /// The page's leaf in the state tree: zero if all its bytes are zero, else the root of its 128 chunks.
+    pub fn leaf(&self) -> Hash {
+        *self.0.leaf.get_or_init(|| tree::page_leaf(self.bytes()))
+    }
+
+    /// Whether both are one page in storage, not only in content.
+    pub fn is_same_frame(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// Pages are equal if their bytes are.
+impl PartialEq for Page {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_same_frame(other) || self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Page {}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes().fmt(formatter)
+    }
+}
+
+/// What stands at a page's place in a slab or an overlay.
+#[derive(Debug, Clone)]
+pub enum PageSlot {
+    /// The zero page, which has no storage.
+    Empty,
+    /// A page in storage.
+    Loaded(Page),
+    /// A page that is known by its leaf only. It is loaded from a [`PageSource`] when touched, and never read as zero.
+    Missing(Hash),
+}
+
+impl PageSlot {
+    /// The page's leaf in the state tree.
+    pub fn leaf(&self) -> Hash {
+        match self {
+            Self::Empty => ZERO_HASH,
+            Self::Loaded(page) => page.leaf(),
+            Self::Missing(leaf) => *leaf,
+        }
+    }
+
+    /// The one form of this content: the zero page is always [`PageSlot::Empty`], however it was named.
+    pub(crate) fn canonical(self) -> Self {
+        match self {
+            Self::Loaded(page) if page.bytes().is_zero() => Self::Empty,
+            Self::Missing(ZERO_HASH) => Self::Empty,
+            slot => slot,
+        }
+    }
+}
+
+impl From<Page> for PageSlot {
+    fn from(page: Page) -> Self {
+        Self::Loaded(page).canonical()
+    }
+}
+
+/// Where the content of missing pages comes from: a store on disk, a peer, a witness. It need not be trusted.
+pub trait PageSource: fmt::Debug + Send + Sync {
+    /// The page with this leaf, or `None` if the source does not have it. What it returns is checked against `leaf`.
+    fn page(&self, leaf: &Hash) -> Option<Box<PageBytes>>;
+}

@@ -1,0 +1,65 @@
+//! A checked access that has not happened yet: what gas is charged for, and what the commit needs.
+
+/// Pages that an access would touch first in this call, on every node alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Touches {
+    /// Pages that no access of this call has loaded or stored.
+    pub first_reads: u32,
+    /// Pages that no access of this call has stored.
+    pub first_writes: u32,
+}
+
+/// A load that cannot fail any more; made by [`Memory::plan_load`](crate::Memory::plan_load).
+#[derive(Debug)]
+#[must_use = "nothing is loaded before the plan is committed"]
+pub struct LoadPlan(pub(crate) Span);
+
+/// A store that cannot fail any more; made by [`Memory::plan_store`](crate::Memory::plan_store).
+#[derive(Debug)]
+#[must_use = "nothing is stored before the plan is committed"]
+pub struct StorePlan(pub(crate) Span);
+
+/// The bytes of a planned access.
+#[derive(Debug)]
+pub(crate) struct Span {
+    pub(crate) address: u64,
+    pub(crate) length: u64,
+    pub(crate) touches: Touches,
+    /// Where the frame of the one page is expected, or [`Span::NO_FRAME`].
+    pub(crate) frame: u32,
+    /// The memory's epoch when the plan was made.
+    pub(crate) epoch: u64,
+}
+
+impl Span {
+    /// No memory has so many frames.
+    pub(crate) const NO_FRAME: u32 = u32::MAX;
+}
+
+impl LoadPlan {
+    /// Pages that the load touches first: [`Touches::first_writes`] is 0.
+    #[inline]
+    pub fn touches(&self) -> Touches {
+        self.0.touches
+    }
+
+    /// How many bytes are loaded.
+    #[inline]
+    pub fn length(&self) -> u64 {
+        self.0.length
+    }
+}
+
+impl StorePlan {
+    /// Pages that the store touches first: [`Touches::first_reads`] is 0.
+    #[inline]
+    pub fn touches(&self) -> Touches {
+        self.0.touches
+    }
+
+    /// How many bytes are stored.
+    #[inline]
+    pub fn length(&self) -> u64 {
+        self.0.length
+    }
+}

@@ -1,0 +1,193 @@
+//! The pages that the current call has touched, found again at the cost of a compare.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use crate::page::{Page, PageBytes};
+
+/// Entries of the cache of recent pages. A power of two.
+const RECENT: usize = 64;
+/// The tag of no page: page numbers of a 64-bit address have 52 bits.
+const NO_PAGE: u64 = u64::MAX;
+
+/// A page that the call has touched.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    /// The address without its 12 offset bits.
+    pub(crate) page_number: u32,
+    pub(crate) content: Content,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    /// Read but not written: shared with the cap.
+    Clean(Page),
+    /// Written: the call's own copy.
+    Dirty(Box<PageBytes>),
+}
+
+impl Frame {
+    #[inline]
+    pub(crate) fn bytes(&self) -> &PageBytes {
+        match &self.content {
+            Content::Clean(page) => page.bytes(),
+            Content::Dirty(bytes) => bytes,
+        }
+    }
+
+    /// The call's own copy of the page, made now if there is none.
+    #[inline]
+    pub(crate) fn bytes_mut(&mut self) -> &mut PageBytes {
+        if let Content::Clean(page) = &self.content {
+            self.content = Content::Dirty(Box::new(page.bytes().clone()));
+        }
+        match &mut self.content {
+            Content::Dirty(bytes) => bytes,
+            Content::Clean(_) => unreachable!("the page has just been copied"),
+        }
+    }
+
+    pub(crate) fn is_dirty(&self) -> bool {
+        matches!(self.content, Content::Dirty(_))
+    }
+}
+
+/// A page that was touched recently. The tags are page numbers, so a wide address matches none.
+#[derive(Debug, Clone, Copy)]
+struct Recent {
+    /// The page if the program may load from it, without touching it first.
+    load: u64,
+    /// The page if the program may store to it, without touching it first.
+    store: u64,
+    frame: u32,
+}
+
+/// The frames of a call in the order of their first touch, and two ways to find them: exactly, and quickly.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkingSet {
+    frames: Vec<Frame>,
+    index: BTreeMap<u32, u32>,
+    recent: [Recent; RECENT],
+    /// Pages that were missing and that a plan has loaded; not yet touched.
+    staged: BTreeMap<u32, Page>,
+}
+
+impl Default for WorkingSet {
+    fn default() -> Self {
+        let none = Recent { load: NO_PAGE, store: NO_PAGE, frame: 0 };
+        Self { frames: Vec::new(), index: BTreeMap::new(), recent: [none; RECENT], staged: BTreeMap::new() }
+    }
+}
+
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "the remainder is below the number of entries")]
+fn recent_slot(page_number: u64) -> usize {
+    (page_number % RECENT as u64) as usize
+}
+
+impl WorkingSet {
+    /// The frame of a page that was loaded recently and may be loaded again.
+    #[inline]
+    pub(crate) fn recent_load(&self, page_number: u64) -> Option<u32> {
+        let recent = &self.recent[recent_slot(page_number)];
+        (recent.load == page_number).then_some(recent.frame)
+    }
+
+    /// The frame of a page that was stored to recently and may be stored to again.
+    #[inline]
+    pub(crate) fn recent_store(&self, page_number: u64) -> Option<u32> {
+        let recent = &self.recent[recent_slot(page_number)];
+        (recent.store == page_number).then_some(recent.frame)
+    }
+
+    /// Remembers a frame as recent, for the accesses that the page permits.
+    pub(crate) fn remember(&mut self, frame: u32, may_load: bool, may_store: bool) {
+        let found = &self.frames[frame as usize];
+        let page = u64::from(found.page_number);
+        let may_store = may_store && found.is_dirty();
+        self.recent[recent_slot(page)] = Recent {
+            load: if may_load { page } else { NO_PAGE },
+            store: if may_store { page } else { NO_PAGE },
+            frame,
+        };
+    }
+
+    /// The frame at `frame` if it is that of `page_number`.
+    #[inline]
+    pub(crate) fn frame_at(&self, frame: u32, page_number: u64) -> Option<&Frame> {
+        self.frames.get(frame as usize).filter(|frame| u64::from(frame.page_number) == page_number)
+    }
+
+    /// The same, to be written.
+    #[inline]
+    pub(crate) fn frame_at_mut(&mut self, frame: u32, page_number: u64) -> Option<&mut Frame> {
+        self.frames.get_mut(frame as usize).filter(|frame| u64::from(frame.page_number) == page_number)
+    }
+
+    /// Where the page's frame is, if the call has touched the page.
+    pub(crate) fn find(&self, page_number: u32) -> Option<u32> {
+        self.index.get(&page_number).copied()
+    }
+
+    pub(crate) fn frame(&self, frame: u32) -> &Frame {
+        &self.frames[frame as usize]
+    }
+
+    pub(crate) fn frame_mut(&mut self, frame: u32) -> &mut Frame {
+        &mut self.frames[frame as usize]
+    }
+
+    /// The frames of these pages, in the order of their addresses.
+    pub(crate) fn frames_in(&self, page_numbers: RangeInclusive<u32>) -> impl Iterator<Item = &Frame> {
+        self.index.range(page_numbers).map(|(_, &frame)| self.frame(frame))
+    }
+
+    /// Adds a page that the call has not touched yet.
+    pub(crate) fn insert(&mut self, page_number: u32, page: Page) -> u32 {
+        let frame = u32::try_from(self.frames.len()).expect("there are at most 2^28 pages");
+        self.frames.push(Frame { page_number, content: Content::Clean(page) });
+        self.index.insert(page_number, frame);
+        frame
+    }
+
+    /// Keeps the content of a missing page for the access that is planned.
+    pub(crate) fn stage(&mut self, page_number: u32, page: Page) {
+        self.staged.insert(page_number, page);
+    }
+
+    pub(crate) fn staged(&self, page_number: u32) -> Option<&Page> {
+        self.staged.get(&page_number)
+    }
+
+    /// Forgets all pages of the regions that are not to be kept.
+    pub(crate) fn retain_regions(&mut self, keep: impl Fn(u8) -> bool) {
+        let Self { frames, mut staged, .. } = std::mem::take(self);
+        staged.retain(|&page_number, _| keep(region_of(page_number)));
+        let frames: Vec<_> = frames.into_iter().filter(|frame| keep(region_of(frame.page_number))).collect();
+        let index = frames.iter().map(|frame| frame.page_number).zip(0..).collect();
+        *self = Self { frames, index, staged, ..Self::default() };
+    }
+
+    /// All frames; the working set is gone.
+    pub(crate) fn into_frames(self) -> Vec<Frame> {
+        self.frames
+    }
+}
+
+/// Bits of a page's index in its region.
+const PAGE_INDEX_BITS: u32 = 20;
+
+/// The page's region.
+pub(crate) fn region_of(page_number: u32) -> u8 {
+    u8::try_from(page_number >> PAGE_INDEX_BITS).expect("a page number has 28 bits")
+}
+
+/// The page's index in its region.
+pub(crate) fn page_of(page_number: u32) -> u32 {
+    page_number & ((1 << PAGE_INDEX_BITS) - 1)
+}
+
+/// The number of a region's page.
+pub(crate) fn page_number(region: u8, page: u32) -> u32 {
+    u32::from(region) << PAGE_INDEX_BITS | page
+}
