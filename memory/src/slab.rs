@@ -247,7 +247,9 @@ impl PageSlab {
 
     /// The pages of a range that are known by their hash only, ascending.
     pub(crate) fn missing_in(&self, range: Range<u32>) -> impl Iterator<Item = (u32, PageSlot)> + '_ {
-        Pages { stack: vec![(&self.pages, self.depth(), 0)], range, only_missing: true }
+        // Most slabs have none: then nothing is allocated.
+        let stack = if self.pages.has_missing() { vec![(&self.pages, self.depth(), 0)] } else { Vec::new() };
+        Pages { stack, range, only_missing: true }
     }
 }
 
