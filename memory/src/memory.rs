@@ -388,28 +388,26 @@ impl Memory {
     /// The plan of any access.
     #[cold]
     fn plan(&mut self, address: u64, length: u64, access: Access) -> Result<Span, Fault> {
+        if stays_in_page(address, length)
+            && let Some(frame) = self.working.recall(address >> PAGE_OFFSET_BITS, access)
+        {
+            return Ok(self.warm(address, length, frame));
+        }
         let Some(pages) = self.locate(address, length, access, Privilege::Program)? else {
             return Ok(self.warm(address, length, Span::NO_FRAME));
         };
         self.stage_missing(address, pages, access)?;
         let numbers = page_number(pages.region, pages.first)..=page_number(pages.region, pages.last);
-        let (mut touched, mut written) = (0, 0);
-        for frame in self.working.frames_in(numbers.clone()) {
-            touched += 1;
+        let (mut known, mut written) = (0, 0);
+        for frame in self.working.frames_in(numbers) {
+            known += 1;
             written += u32::from(frame.is_dirty());
         }
         let touches = match access {
             Access::Write => Touches { first_reads: 0, first_writes: pages.count() - written },
-            Access::Read | Access::Execute => {
-                Touches { first_reads: pages.count() - touched, first_writes: 0 }
-            }
+            Access::Read | Access::Execute => Touches { first_reads: pages.count() - known, first_writes: 0 },
         };
-        let frame = if touches == Touches::default() && pages.count() == 1 {
-            self.recall(*numbers.start())
-        } else {
-            Span::NO_FRAME
-        };
-        Ok(Span { touches, frame, ..self.warm(address, length, frame) })
+        Ok(Span { touches, ..self.warm(address, length, Span::NO_FRAME) })
     }
 
     /// Finds the region and the pages of an access, or none if it has no bytes. What faults here faults on every node.
@@ -489,19 +487,12 @@ impl Memory {
         self.untouched(page_number).expect("a plan has loaded the missing pages of its range")
     }
 
-    /// Remembers the frame of a page that the call has touched.
-    fn recall(&mut self, page_number: u32) -> u32 {
-        let frame = self.working.find(page_number).expect("the call has touched the page");
-        let permissions = self.regions[&region_of(page_number)].page_permissions(page_of(page_number));
-        self.working.remember(frame, permissions.allows(Access::Read), permissions.allows(Access::Write));
-        frame
-    }
-
     /// The frame of a page, which is touched from now on.
     fn touch(&mut self, page_number: u32) -> u32 {
         self.working.find(page_number).unwrap_or_else(|| {
             let page = self.planned(page_number);
-            self.working.insert(page_number, page)
+            let permissions = self.regions[&region_of(page_number)].page_permissions(page_of(page_number));
+            self.working.insert(page_number, permissions, page)
         })
     }
 
@@ -510,7 +501,7 @@ impl Memory {
             let frame = self.touch(piece.page_number);
             let content = &self.working.frame(frame).bytes()[piece.offset..][..piece.length];
             bytes[piece.done..][..piece.length].copy_from_slice(content);
-            self.recall(piece.page_number);
+            self.working.remember(frame);
         }
     }
 
@@ -519,7 +510,7 @@ impl Memory {
             let frame = self.touch(piece.page_number);
             let content = &mut self.working.frame_mut(frame).bytes_mut()[piece.offset..][..piece.length];
             content.copy_from_slice(&bytes[piece.done..][..piece.length]);
-            self.recall(piece.page_number);
+            self.working.remember(frame);
         }
     }
 

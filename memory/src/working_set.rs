@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use crate::fault::Access;
 use crate::page::{Page, PageBytes};
+use crate::permissions::Permissions;
 
 /// Entries of the cache of recent pages. A power of two.
-const RECENT: usize = 64;
+const RECENT: usize = 256;
 /// The tag of no page: page numbers of a 64-bit address have 52 bits.
 const NO_PAGE: u64 = u64::MAX;
 
@@ -15,6 +17,8 @@ const NO_PAGE: u64 = u64::MAX;
 pub(crate) struct Frame {
     /// The address without its 12 offset bits.
     pub(crate) page_number: u32,
+    /// What the program may do with the page; it stands as long as the page is in the working set.
+    permissions: Permissions,
     pub(crate) content: Content,
 }
 
@@ -47,6 +51,15 @@ impl Frame {
         }
     }
 
+    /// Whether the program may do this, and would not be the first in this call to do so.
+    fn is_warm_for(&self, access: Access) -> bool {
+        let touched = match access {
+            Access::Write => self.is_dirty(),
+            Access::Read | Access::Execute => true,
+        };
+        touched && self.permissions.allows(access)
+    }
+
     pub(crate) fn is_dirty(&self) -> bool {
         matches!(self.content, Content::Dirty(_))
     }
@@ -67,7 +80,7 @@ struct Recent {
 pub(crate) struct WorkingSet {
     frames: Vec<Frame>,
     index: BTreeMap<u32, u32>,
-    recent: [Recent; RECENT],
+    recent: Box<[Recent; RECENT]>,
     /// Pages that were missing and that a plan has loaded; not yet touched.
     staged: BTreeMap<u32, Page>,
 }
@@ -75,7 +88,12 @@ pub(crate) struct WorkingSet {
 impl Default for WorkingSet {
     fn default() -> Self {
         let none = Recent { load: NO_PAGE, store: NO_PAGE, frame: 0 };
-        Self { frames: Vec::new(), index: BTreeMap::new(), recent: [none; RECENT], staged: BTreeMap::new() }
+        Self {
+            frames: Vec::new(),
+            index: BTreeMap::new(),
+            recent: Box::new([none; RECENT]),
+            staged: BTreeMap::new(),
+        }
     }
 }
 
@@ -100,16 +118,22 @@ impl WorkingSet {
         (recent.store == page_number).then_some(recent.frame)
     }
 
-    /// Remembers a frame as recent, for the accesses that the page permits.
-    pub(crate) fn remember(&mut self, frame: u32, may_load: bool, may_store: bool) {
+    /// Remembers a frame as recent.
+    pub(crate) fn remember(&mut self, frame: u32) {
         let found = &self.frames[frame as usize];
         let page = u64::from(found.page_number);
-        let may_store = may_store && found.is_dirty();
-        self.recent[recent_slot(page)] = Recent {
-            load: if may_load { page } else { NO_PAGE },
-            store: if may_store { page } else { NO_PAGE },
-            frame,
-        };
+        let tag = |access| if found.is_warm_for(access) { page } else { NO_PAGE };
+        self.recent[recent_slot(page)] = Recent { load: tag(Access::Read), store: tag(Access::Write), frame };
+    }
+
+    /// The frame of a page that such an access would not touch first, however long ago that was; it is recent again.
+    pub(crate) fn recall(&mut self, page_number: u64, access: Access) -> Option<u32> {
+        let frame = self.find(u32::try_from(page_number).ok()?)?;
+        if !self.frames[frame as usize].is_warm_for(access) {
+            return None;
+        }
+        self.remember(frame);
+        Some(frame)
     }
 
     /// The frame at `frame` if it is that of `page_number`.
@@ -143,9 +167,9 @@ impl WorkingSet {
     }
 
     /// Adds a page that the call has not touched yet.
-    pub(crate) fn insert(&mut self, page_number: u32, page: Page) -> u32 {
+    pub(crate) fn insert(&mut self, page_number: u32, permissions: Permissions, page: Page) -> u32 {
         let frame = u32::try_from(self.frames.len()).expect("there are at most 2^28 pages");
-        self.frames.push(Frame { page_number, content: Content::Clean(page) });
+        self.frames.push(Frame { page_number, permissions, content: Content::Clean(page) });
         self.index.insert(page_number, frame);
         frame
     }
