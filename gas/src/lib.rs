@@ -17,6 +17,8 @@
 //! # Ok::<(), travertine_gas::OutOfGas>(())
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod meter;
 mod schedule;
 

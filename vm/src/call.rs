@@ -1,0 +1,65 @@
+//! A call in progress: everything that changes while a contract runs.
+
+use travertine_gas::Meter;
+use travertine_memory::Memory;
+use travertine_merkle::layout::PLANE_BYTES;
+
+use crate::context::{CONTEXT_ADDRESS, Call, INPUT_ADDRESS};
+use crate::cpu::{Cpu, abi};
+use crate::host::{HostCall, MemoryRange};
+use crate::outcome::Outcome;
+use crate::receipt::EventLog;
+
+/// Number of the stack's region.
+pub(crate) const STACK_REGION: u8 = 4;
+/// Number of the region with the call's context and input.
+pub(crate) const CONTROL_REGION: u8 = 7;
+/// Bytes of the stack: 16 planes.
+pub const STACK_BYTES: u64 = 16 * PLANE_BYTES;
+
+/// A call in progress. It works on its own copy-on-write view of the memory, so dropping it undoes it.
+#[derive(Debug, Clone)]
+pub(crate) struct ActiveCall {
+    pub(crate) cpu: Cpu,
+    pub(crate) memory: Memory,
+    pub(crate) meter: Meter,
+    pub(crate) output: Vec<u8>,
+    pub(crate) events: EventLog,
+    pub(crate) state: CallState,
+}
+
+/// What a call waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CallState {
+    /// It can run; it stopped last with this outcome, if it has run.
+    Ready(Option<Outcome>),
+    /// The embedder owes an answer; the bytes it fills go to this range.
+    Waiting { call: HostCall, writes: MemoryRange, input: Vec<u8> },
+    /// It has ended.
+    Ended(Outcome),
+}
+
+impl ActiveCall {
+    /// A call that is about to execute its first instruction, at `entry`, on `memory`.
+    ///
+    /// At entry `a0` is the context's address, `a1` the input's address, `a2` its length, `sp` the top of the stack;
+    /// all other registers are zero.
+    pub(crate) fn new(entry: u64, mut memory: Memory, call: &Call) -> Self {
+        const FITS: &str = "the region holds the context and the longest input";
+        memory.poke(CONTEXT_ADDRESS, &call.context_block()).expect(FITS);
+        memory.poke(INPUT_ADDRESS, &call.input).expect(FITS);
+        let mut cpu = Cpu::new(entry);
+        cpu.set(abi::SP, (u64::from(STACK_REGION) << 32) + STACK_BYTES);
+        cpu.set(abi::A0, CONTEXT_ADDRESS);
+        cpu.set(abi::A0 + 1, INPUT_ADDRESS);
+        cpu.set(abi::A0 + 2, call.input.len() as u64);
+        Self {
+            cpu,
+            memory,
+            meter: Meter::new(call.gas_limit),
+            output: Vec::new(),
+            events: EventLog::default(),
+            state: CallState::Ready(None),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The engine: what all machines of a node share.
+
+use std::sync::Arc;
+
+use travertine_gas::{Schedule, ScheduleError};
+use travertine_memory::Memory;
+use travertine_merkle::Hash;
+
+use crate::elf::{self, LoadError};
+use crate::machine::{Machine, MachineError};
+use crate::prices::Prices;
+use crate::program::Program;
+use crate::state::State;
+
+/// Loads programs and makes machines under one gas schedule. Cloning it is cheap.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    prices: Arc<Prices>,
+    schedule_root: Hash,
+}
+
+impl Default for Engine {
+    /// An engine with the default gas schedule.
+    fn default() -> Self {
+        Self::new(Schedule::default()).expect("the default schedule is valid")
+    }
+}
+
+impl Engine {
+    /// An engine that charges by `schedule`.
+    ///
+    /// # Errors
+    /// [`ScheduleError`] if the schedule is not valid.
+    pub fn new(schedule: Schedule) -> Result<Self, ScheduleError> {
+        schedule.validate()?;
+        let schedule_root = schedule.root();
+        Ok(Self { prices: Arc::new(Prices::new(schedule)), schedule_root })
+    }
+
+    /// The gas schedule.
+    pub fn schedule(&self) -> &Schedule {
+        self.prices.schedule()
+    }
+
+    /// Reads and validates a static RISC-V ELF file.
+    ///
+    /// # Errors
+    /// [`LoadError`], one kind for each thing that can be wrong with it.
+    pub fn load(&self, elf: &[u8]) -> Result<Program, LoadError> {
+        elf::load(elf).map(Program::new)
+    }
+
+    /// A new machine that runs `program`, never called before.
+    pub fn instantiate(&self, program: &Program) -> Machine {
+        let state = State::new(program.memory().clone(), self.schedule_root, program.root(), 0);
+        Machine::new(self.prices.clone(), program.clone(), state)
+    }
+
+    /// A machine that goes on from a settled state, for example one that was read from a snapshot.
+    ///
+    /// # Errors
+    /// [`MachineError`] if the state was made by another program, or under another schedule.
+    pub fn restore(&self, program: &Program, state: State) -> Result<Machine, MachineError> {
+        if state.image() != program.root() {
+            return Err(MachineError::OtherProgram { state: state.image(), program: program.root() });
+        }
+        if state.schedule() != self.schedule_root {
+            return Err(MachineError::OtherSchedule { state: state.schedule(), engine: self.schedule_root });
+        }
+        if let Some(region) = other_layout(program.memory(), state.memory()) {
+            return Err(MachineError::OtherLayout { region });
+        }
+        Ok(Machine::new(self.prices.clone(), program.clone(), state))
+    }
+}
+
+/// The first region that is not laid out alike in both memories. The image's root commits to the program's layout, but
+/// a state's root does not commit to the permissions of single pages.
+fn other_layout(program: &Memory, state: &Memory) -> Option<u8> {
+    let layout = |memory: &Memory, number| {
+        let region = memory.region(number)?;
+        Some((region.meta(), region.cap().size(), region.page_ranges().map(<[_]>::to_vec)))
+    };
+    (0..=u8::MAX).find(|&number| layout(program, number) != layout(state, number))
+}

@@ -1,0 +1,153 @@
+//! The reference interpreter: one instruction after the other, each charged exactly, nothing cached but decoded code.
+//!
+//! It defines what every other engine must do. The order within an instruction is: fetch, check what it touches,
+//! charge, act. Where the check fails, the instruction's base cost is charged and it traps; where the charge fails,
+//! nothing has happened.
+
+mod access;
+mod arithmetic;
+mod execute;
+mod host_call;
+
+use travertine_gas::Charge;
+use travertine_memory::{Access, Fault, FaultReason, Touches};
+use travertine_opcodes::Opcode;
+
+use crate::call::ActiveCall;
+use crate::code::{Code, CodePage, Op, Slot, slot_of};
+use crate::host::Host;
+use crate::outcome::{Outcome, Trap, TrapCause};
+use crate::prices::Prices;
+use travertine_merkle::layout::PAGE_BYTES;
+
+/// Where one run stops even though the call could go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunLimit {
+    /// The run stops before the instruction that would take the gas used by the whole call above this.
+    pub gas_used: u64,
+    /// The most instructions of this run.
+    pub steps: u64,
+}
+
+impl RunLimit {
+    /// No limit but the call's own.
+    pub const NONE: Self = Self { gas_used: u64::MAX, steps: u64::MAX };
+
+    /// At most this many instructions.
+    pub fn steps(steps: u64) -> Self {
+        Self { steps, ..Self::NONE }
+    }
+
+    /// Until the whole call has used this much gas.
+    pub fn gas_used(gas_used: u64) -> Self {
+        Self { gas_used, ..Self::NONE }
+    }
+}
+
+/// Why an instruction was not carried out, or why the run ends after it.
+pub(crate) enum Stop {
+    /// The run ends with this outcome.
+    Outcome(Outcome),
+    /// The node lacks a page: no outcome of the contract.
+    Node(Fault),
+}
+
+/// One run of a call.
+pub(crate) struct Run<'a, H: Host + ?Sized> {
+    pub(crate) call: &'a mut ActiveCall,
+    pub(crate) code: &'a Code,
+    pub(crate) prices: &'a Prices,
+    pub(crate) host: &'a mut H,
+    pub(crate) limit: RunLimit,
+}
+
+impl<H: Host + ?Sized> Run<'_, H> {
+    /// Executes until something stops the run.
+    ///
+    /// # Errors
+    /// The fault of a page that this node should have, but has not.
+    pub(crate) fn run(mut self) -> Result<Outcome, Fault> {
+        let mut page: (u64, Option<&CodePage>) = (u64::MAX, None);
+        for _ in 0..self.limit.steps {
+            let pc = self.call.cpu.pc();
+            if page.0 != pc / PAGE_BYTES {
+                page = (pc / PAGE_BYTES, self.code.page(pc / PAGE_BYTES));
+            }
+            let step = match page.1.map(|page| page[slot_of(pc)]) {
+                Some(Slot::Op(op)) => self.execute(op),
+                Some(Slot::Illegal(bits)) => Err(self.trap(TrapCause::IllegalInstruction { bits })),
+                Some(Slot::Cut) => Err(self.fetch_fault((pc / PAGE_BYTES + 1) * PAGE_BYTES)),
+                None => Err(self.fetch_fault(pc)),
+            };
+            match step {
+                Ok(()) => {}
+                Err(Stop::Outcome(outcome)) => return Ok(outcome),
+                Err(Stop::Node(fault)) => return Err(fault),
+            }
+        }
+        Ok(Outcome::Stepped)
+    }
+
+    /// Charges the base cost of `opcode` alone.
+    #[inline]
+    fn charge_base(&mut self, opcode: Opcode) -> Result<(), Stop> {
+        self.charge(Charge { instructions: self.prices.base(opcode), ..Charge::default() })
+    }
+
+    /// Charges the base cost of `opcode` and the pages that it touches first.
+    #[inline]
+    fn charge_access(&mut self, opcode: Opcode, touches: Touches) -> Result<(), Stop> {
+        let memory = self.prices.touches(touches);
+        self.charge(Charge { instructions: self.prices.base(opcode), memory, host: 0 })
+    }
+
+    /// Charges all of `charge`, or stops the run before the instruction.
+    #[inline]
+    fn charge(&mut self, charge: Charge) -> Result<(), Stop> {
+        let meter = &mut self.call.meter;
+        if self.limit.gas_used < meter.limit() {
+            meter.check(&charge).map_err(|out| Stop::Outcome(Outcome::OutOfGas { needed: out.needed }))?;
+            if charge.total().is_none_or(|cost| cost > self.limit.gas_used.saturating_sub(meter.used())) {
+                return Err(Stop::Outcome(Outcome::Stepped));
+            }
+        }
+        meter.charge(charge).map_err(|out| Stop::Outcome(Outcome::OutOfGas { needed: out.needed }))
+    }
+
+    /// Goes on behind `op`.
+    #[inline]
+    fn advance(&mut self, op: Op) {
+        let pc = self.call.cpu.pc();
+        self.call.cpu.set_pc(pc.wrapping_add(u64::from(op.length)));
+    }
+
+    fn trap(&self, cause: TrapCause) -> Stop {
+        Stop::Outcome(Outcome::Trapped(Trap { pc: self.call.cpu.pc(), cause }))
+    }
+
+    /// A refused access: the base cost is charged, then the contract traps; unless it is the node that lacks a page.
+    #[cold]
+    fn access_fault(&mut self, opcode: Opcode, cause: fn(Fault) -> TrapCause, fault: Fault) -> Stop {
+        if fault.reason.is_host_failure() {
+            return Stop::Node(fault);
+        }
+        match self.charge_base(opcode) {
+            Ok(()) => self.trap(cause(fault)),
+            Err(stop) => stop,
+        }
+    }
+
+    /// There is no code at `address`.
+    #[cold]
+    fn fetch_fault(&self, address: u64) -> Stop {
+        let page = u32::try_from(address / PAGE_BYTES).ok();
+        let reason = match page.map(|page| self.call.memory.executable_page(page)) {
+            Some(Err(fault)) if fault.reason.is_host_failure() => return Stop::Node(fault),
+            Some(Err(fault)) => fault.reason,
+            // The second half of an instruction, in the next region: no access crosses into it.
+            Some(Ok(_)) => FaultReason::OutOfRegion,
+            None => FaultReason::AddressTooWide,
+        };
+        self.trap(TrapCause::FetchFault(Fault { address, access: Access::Execute, reason }))
+    }
+}

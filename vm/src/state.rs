@@ -1,0 +1,142 @@
+//! The settled state of a machine: its memory, and what else its root commits to.
+
+use travertine_memory::{DirtyPage, Memory, PageSlot};
+use travertine_merkle::layout::{self, ALLOCATIONS_LIMIT, REGIONS, STATE_FIELDS, STATE_VERSION, StateField};
+use travertine_merkle::{
+    Claim, GeneralizedIndex, Hash, MemoryProof, ProveError, RegionHeader, StateTree, ZERO_HASH, ceil_log2,
+    merkleize, mix_in_length, uint64_chunk, zero_hash,
+};
+
+/// A settled state. Its root is up to date, and any byte of it can be proven.
+#[derive(Debug, Clone)]
+pub struct State {
+    memory: Memory,
+    schedule: Hash,
+    image: Hash,
+    settlements: u64,
+    root: Hash,
+}
+
+impl State {
+    /// A state with this memory, folded if it is not yet.
+    pub(crate) fn new(mut memory: Memory, schedule: Hash, image: Hash, settlements: u64) -> Self {
+        memory.settle();
+        let mut state = Self { memory, schedule, image, settlements, root: ZERO_HASH };
+        state.root = merkleize(&state.fields(), STATE_FIELDS);
+        state
+    }
+
+    /// The state after a successful call that worked on `memory`, and the pages that the call changed.
+    pub(crate) fn settled(&self, mut memory: Memory) -> (Self, Vec<DirtyPage>) {
+        let dirty = memory.settle();
+        let settlements = self.settlements.checked_add(1).expect("no machine settles 2^64 times");
+        (Self::new(memory, self.schedule, self.image, settlements), dirty)
+    }
+
+    /// The state root.
+    pub fn root(&self) -> Hash {
+        self.root
+    }
+
+    /// The settled memory.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Root of the gas schedule in force.
+    pub fn schedule(&self) -> Hash {
+        self.schedule
+    }
+
+    /// Root of the image that the machine was made from.
+    pub fn image(&self) -> Hash {
+        self.image
+    }
+
+    /// How many times the machine has settled.
+    pub fn settlements(&self) -> u64 {
+        self.settlements
+    }
+
+    /// A proof of these claims against [`State::root`].
+    ///
+    /// # Errors
+    /// [`ProveError`] if a claim is malformed or names what this state does not have.
+    pub fn prove(&self, claims: &[Claim]) -> Result<MemoryProof, ProveError> {
+        MemoryProof::prove(self, claims)
+    }
+
+    /// The fields of the state container, in order.
+    fn fields(&self) -> [Hash; 1 << FIELD_DEPTH] {
+        let mut fields = [ZERO_HASH; 1 << FIELD_DEPTH];
+        let mut set = |field: StateField, value| fields[field as usize] = value;
+        set(StateField::Version, uint64_chunk(STATE_VERSION));
+        set(StateField::Regions, regions_root(&self.memory));
+        // There are no allocations yet: an empty list, and the next one is number 0.
+        set(StateField::Allocations, mix_in_length(zero_hash(ceil_log2(ALLOCATIONS_LIMIT)), 0));
+        set(StateField::GasSchedule, self.schedule);
+        set(StateField::Image, self.image);
+        set(StateField::Settlements, uint64_chunk(self.settlements));
+        fields
+    }
+
+    fn node_below_region(&self, index: GeneralizedIndex) -> Option<Hash> {
+        let below = index.depth() - REGION_LEAF_DEPTH;
+        let leaf = index.get() >> below;
+        let region = u8::try_from(leaf.checked_sub(layout::region(0).get())?).ok()?;
+        let relative = index.get() - (leaf << below) + (1 << below);
+        self.memory.node(region, relative).ok()
+    }
+}
+
+/// Levels between the state root and its fields, and between the state root and the region leaves.
+const FIELD_DEPTH: u32 = STATE_FIELDS.ilog2();
+const REGION_LEAF_DEPTH: u32 = FIELD_DEPTH + REGIONS.ilog2();
+
+/// The root over the 256 region leaves of a settled memory.
+pub(crate) fn regions_root(memory: &Memory) -> Hash {
+    merkleize(&present_leaves(memory), REGIONS)
+}
+
+/// The region leaves up to the last region that is present: the rest are zero and cost nothing.
+fn present_leaves(memory: &Memory) -> Vec<Hash> {
+    let last = memory.regions().map(|(number, _)| number).max();
+    let leaf = |number| memory.region_leaf(number).expect("a settled memory has no dirty regions");
+    last.map_or_else(Vec::new, |last| (0..=last).map(leaf).collect())
+}
+
+/// The node `depth` levels below the root over `leaves`, of `total` levels, at `position` from the left.
+fn subtree_node(leaves: &[Hash], total: u32, depth: u32, position: u64) -> Hash {
+    let width = 1 << (total - depth);
+    let start = usize::try_from(position * width).map_or(leaves.len(), |start| start.min(leaves.len()));
+    let rest = &leaves[start..];
+    merkleize(&rest[..usize::try_from(width).map_or(rest.len(), |width| width.min(rest.len()))], width)
+}
+
+impl StateTree for State {
+    fn node(&self, index: GeneralizedIndex) -> Option<Hash> {
+        let depth = index.depth();
+        if depth <= FIELD_DEPTH {
+            return Some(subtree_node(&self.fields(), FIELD_DEPTH, depth, index.get() - (1 << depth)));
+        }
+        let below = depth - FIELD_DEPTH;
+        let regions = layout::field(StateField::Regions).get();
+        if index.get() >> below != regions {
+            return None;
+        }
+        if depth <= REGION_LEAF_DEPTH {
+            let leaves = present_leaves(&self.memory);
+            return Some(subtree_node(&leaves, REGIONS.ilog2(), below, index.get() - (regions << below)));
+        }
+        self.node_below_region(index)
+    }
+
+    fn region(&self, region: u8) -> Option<RegionHeader> {
+        let region = self.memory.region(region)?;
+        Some(RegionHeader { meta: region.meta(), size: region.cap().size() })
+    }
+
+    fn page_is_zero(&self, region: u8, page: u32) -> bool {
+        self.memory.region(region).is_some_and(|region| matches!(region.cap().slot(page), PageSlot::Empty))
+    }
+}
