@@ -19,6 +19,7 @@ pub type Charge = Bill;
 
 impl Bill {
     /// The sum of the classes, or `None` above `u64::MAX`.
+    #[inline]
     pub fn total(&self) -> Option<u64> {
         self.instructions.checked_add(self.memory)?.checked_add(self.host)
     }
@@ -49,16 +50,19 @@ impl Meter {
     }
 
     /// The limit, in gas.
+    #[inline]
     pub fn limit(&self) -> u64 {
         self.limit
     }
 
     /// Gas used so far.
+    #[inline]
     pub fn used(&self) -> u64 {
         self.used
     }
 
     /// Gas left.
+    #[inline]
     pub fn remaining(&self) -> u64 {
         self.limit - self.used
     }
@@ -77,6 +81,7 @@ impl Meter {
     ///
     /// # Errors
     /// [`OutOfGas`] if it does not.
+    #[inline]
     pub fn check(&self, charge: &Charge) -> Result<(), OutOfGas> {
         let remaining = self.remaining();
         match charge.total() {
@@ -89,6 +94,7 @@ impl Meter {
     ///
     /// # Errors
     /// [`OutOfGas`] if the remaining gas does not pay for it; the meter is unchanged.
+    #[inline]
     pub fn charge(&mut self, charge: Charge) -> Result<(), OutOfGas> {
         self.check(&charge)?;
         // Nothing overflows: every class is at most the sum, and the sum is at most the limit.

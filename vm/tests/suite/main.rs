@@ -1,0 +1,7 @@
+//! The machine's public interface, driven by small programs that the tests assemble themselves.
+
+mod assembler;
+mod execution;
+mod host;
+mod lifecycle;
+mod snapshot;
