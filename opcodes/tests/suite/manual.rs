@@ -6,12 +6,12 @@ use std::path::Path;
 
 use travertine_opcodes::{
     COMPRESSED_TABLE, CompressedRow, Extension, Extent, Format, GasClass, Hint, Layout, Operand, Pattern,
-    RESERVED, RegisterField, Row, TABLE,
+    REGISTER_NAMES, RESERVED, RegisterField, Row, TABLE,
 };
 
 /// Where fixed bits are split into groups: the manual's fields.
-const FIELD_STARTS: [u8; 6] = [2, 7, 12, 15, 20, 25];
-const COMPRESSED_FIELD_STARTS: [u8; 4] = [2, 7, 10, 13];
+const FIELD_STARTS: [u8; 5] = [7, 12, 15, 20, 25];
+const COMPRESSED_FIELD_STARTS: [u8; 4] = [2, 7, 12, 13];
 
 #[test]
 fn manual_is_up_to_date() {
@@ -78,7 +78,7 @@ fn write_extension(out: &mut String, extension: Extension) {
         row(
             out,
             &[
-                format!("`{}`{names}", syntax(mnemonic, operands)),
+                format!("`{}`{names}", syntax(mnemonic, operands, format.layout())),
                 format!("`{}`", picture(*pattern, *format, 32)),
                 format.name().to_owned(),
                 format!("{gas_class:?}"),
@@ -95,16 +95,16 @@ fn write_compressed(out: &mut String) {
         &["instruction", "encoding", "format", "expansion", "not if", "operation"],
     );
     for entry in &COMPRESSED_TABLE {
-        let CompressedRow { mnemonic, operands, format, pattern, except, prose, .. } = entry;
+        let CompressedRow { mnemonic, operands, format, pattern, except, expansion, prose, .. } = entry;
         let except: Vec<String> =
             except.iter().map(|pattern| format!("`{}`", condition(*pattern, *format))).collect();
         row(
             out,
             &[
-                format!("`{}`", syntax(mnemonic, operands)),
+                format!("`{}`", syntax(mnemonic, operands, format.layout())),
                 format!("`{}`", picture(*pattern, *format, 16)),
                 format.name().to_owned(),
-                format!("`{}`", expansion(entry)),
+                format!("`{}`", syntax(expansion.mnemonic(), expansion.row().operands, format.layout())),
                 except.join(", "),
                 (*prose).to_owned(),
             ],
@@ -144,32 +144,24 @@ fn write_reserved(out: &mut String) {
     }
 }
 
-fn syntax(mnemonic: &str, operands: &[Operand]) -> String {
-    let operands: Vec<String> = operands.iter().map(Operand::to_string).collect();
-    format!("{mnemonic} {}", operands.join(", ")).trim_end().to_owned()
-}
-
-/// The operation that a compressed form is short for, with the operands that the form implies.
-fn expansion(entry: &CompressedRow) -> String {
-    let Layout { rd, rs1, rs2, .. } = *entry.format.layout();
+/// A mnemonic and its operands, where `layout` implies some of them.
+fn syntax(mnemonic: &str, operands: &[Operand], layout: &Layout) -> String {
+    let Layout { rd, rs1, rs2, immediate } = *layout;
     let register = |field: RegisterField, name: &str| match field {
-        RegisterField::Fixed(number) => format!("x{number}"),
+        RegisterField::Fixed(number) => REGISTER_NAMES[usize::from(number)].to_owned(),
         RegisterField::At(_) | RegisterField::Short(_) => name.to_owned(),
     };
-    // Where rd and rs1 share a field, both are rd, as in the text of the form.
-    let first = if rd == rs1 { register(rs1, "rd") } else { register(rs1, "rs1") };
-    let is_move = entry.format.layout().immediate.ranges.is_empty();
-    let operands = entry.expansion.row().operands.iter().map(|operand| match operand {
+    // Where rd and rs1 share a field, the text has rd only.
+    let first = register(rs1, if rd == rs1 { "rd" } else { "rs1" });
+    let operands = operands.iter().map(|operand| match operand {
         Operand::Rd => register(rd, "rd"),
         Operand::Rs1 => first.clone(),
         Operand::Rs2 => register(rs2, "rs2"),
-        Operand::Memory if is_move => format!("0({first})"),
+        Operand::Memory if immediate.ranges.is_empty() => format!("0({first})"),
         Operand::Memory => format!("imm({first})"),
         other => other.to_string(),
     });
-    format!("{} {}", entry.expansion.mnemonic(), operands.collect::<Vec<_>>().join(", "))
-        .trim_end()
-        .to_owned()
+    format!("{mnemonic} {}", operands.collect::<Vec<_>>().join(", ")).trim_end().to_owned()
 }
 
 /// What a pattern says about the operands of a format.
@@ -192,7 +184,7 @@ fn bits(pattern: Pattern, width: u8) -> String {
         (_, 0) => '0',
         (_, _) => '1',
     });
-    let starts: &[u8] = if width == 32 { &FIELD_STARTS[1..] } else { &COMPRESSED_FIELD_STARTS };
+    let starts: &[u8] = if width == 32 { &FIELD_STARTS } else { &COMPRESSED_FIELD_STARTS };
     let mut out = String::new();
     for (bit, digit) in (0..width).rev().zip(digits) {
         out.push(digit);
@@ -205,7 +197,7 @@ fn bits(pattern: Pattern, width: u8) -> String {
 
 /// An encoding: fixed bits, and the names of the operands' fields.
 fn picture(pattern: Pattern, format: Format, width: u8) -> String {
-    let starts: &[u8] = if width == 32 { &FIELD_STARTS[1..] } else { &COMPRESSED_FIELD_STARTS };
+    let starts: &[u8] = if width == 32 { &FIELD_STARTS } else { &COMPRESSED_FIELD_STARTS };
     let layout = format.layout();
     let mut groups: Vec<String> = Vec::new();
     let mut next = width;
