@@ -66,11 +66,14 @@ fn is_total_store_order_fence(instruction: Instruction) -> bool {
 
 /// `.aq`, `.rl` or `.aqrl` of an atomic instruction.
 fn ordering_suffix(form: Form, instruction: Instruction) -> &'static str {
-    match (form.format(), instruction.imm) {
-        (Format::Amo | Format::AmoLoad, 1) => ".rl",
-        (Format::Amo | Format::AmoLoad, 2) => ".aq",
-        (Format::Amo | Format::AmoLoad, 3) => ".aqrl",
-        _ => "",
+    if !matches!(form.format(), Format::Amo | Format::AmoLoad) {
+        return "";
+    }
+    match (instruction.imm & 2 != 0, instruction.imm & 1 != 0) {
+        (false, false) => "",
+        (false, true) => ".rl",
+        (true, false) => ".aq",
+        (true, true) => ".aqrl",
     }
 }
 

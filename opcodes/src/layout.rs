@@ -35,7 +35,11 @@ impl RegisterField {
         }
     }
 
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "layouts are constant: inlined, a format is a few shifts, else a loop"
+    )]
+    #[inline(always)]
     #[allow(clippy::cast_possible_truncation, reason = "at most 5 bits are left by the mask")]
     const fn unpack(self, word: u32) -> u8 {
         match self {
@@ -128,7 +132,11 @@ impl ImmediateField {
         width
     }
 
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "layouts are constant: inlined, a format is a few shifts, else a loop"
+    )]
+    #[inline(always)]
     const fn unpack(self, word: u32) -> i32 {
         let (mut value, mut i) = (0, 0);
         while i < self.ranges.len() {
@@ -174,7 +182,11 @@ impl Layout {
         self.rd.bits() | self.rs1.bits() | self.rs2.bits() | self.immediate.bits()
     }
 
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "layouts are constant: inlined, a format is a few shifts, else a loop"
+    )]
+    #[inline(always)]
     const fn unpack(&self, opcode: Opcode, word: u32) -> Instruction {
         Instruction {
             opcode,

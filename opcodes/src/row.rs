@@ -202,10 +202,14 @@ const EMPTY_FENCE: &[Hint] = &[
 impl Row {
     /// Its HINTs: the manual makes them of the base's integer operations with rd = x0 and of empty fences.
     pub fn hints(&self) -> &'static [Hint] {
-        match (self.extension, self.gas_class) {
-            (Extension::I, GasClass::Arithmetic) => RD_IS_X0,
-            (Extension::I, GasClass::Fence) => EMPTY_FENCE,
-            _ => &[],
+        if self.extension != Extension::I {
+            &[]
+        } else if self.gas_class == GasClass::Arithmetic {
+            RD_IS_X0
+        } else if self.gas_class == GasClass::Fence {
+            EMPTY_FENCE
+        } else {
+            &[]
         }
     }
 }
