@@ -270,6 +270,10 @@ fn trap_5_hostile_offsets_are_typed_errors() {
     );
     assert_eq!(MemoryProof::decode(&[]), Err(DecodeError::TooShort { length: 0 }));
     assert_eq!(MemoryProof::decode(&encoded[..55]), Err(DecodeError::TooShort { length: 55 }));
+    // The first list begins one element late: what lies before it would belong to none.
+    let mut late = encoded.clone();
+    late[40] += 24;
+    assert_eq!(MemoryProof::decode(&late), Err(DecodeError::FirstOffset { offset: 56 + 24 }));
     let length = u32::try_from(encoded.len()).unwrap();
     for at in [40, 44, 48, 52] {
         for offset in [0, 1, 8, 55, 57, 64, 100, length - 1, length, length + 1, 1 << 31, u32::MAX] {
