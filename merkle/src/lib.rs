@@ -1,7 +1,30 @@
 //! SSZ merkleization, generalized indices, proofs and their strict, offline verification.
 //!
 //! This crate knows nothing of the virtual machine. It is `no_std` (with `alloc`), has no `unsafe`, and is all that
-//! a light client needs.
+//! a light client needs: a root that it trusts, a proof that anybody may have sent, and the claim it cares about.
+//!
+//! ```
+//! use travertine_merkle::{Claim, verify_memory_proof};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut trusted_root = [0; 32];
+//! hex::decode_to_slice("f9d1cdaa7f86f473243b83e9a2079307152a3f99a254a175ceaed1079cdce998", &mut trusted_root)?;
+//! let mut proof = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/balance.proof"))?;
+//!
+//! // Eight bytes of region 2, the contract's persistent variables: a balance.
+//! let claims = [Claim::bytes(0x2_0000_0040, 8)];
+//! let proven = verify_memory_proof(&proof, &trusted_root, &claims)?;
+//! assert_eq!(proven[0].bytes(), Some(&1_000_000_u64.to_le_bytes()[..]));
+//!
+//! // Whatever is changed, the proof fails.
+//! proof[0x68] ^= 1;
+//! assert!(verify_memory_proof(&proof, &trusted_root, &claims).is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A prover implements [`StateTree`] for its state and calls [`MemoryProof::prove`]. Single nodes are proven by
+//! [`SingleProof`], nodes of any SSZ tree by [`verify_multiproof`]. The places of the state tree are in [`layout`].
 #![no_std]
 
 extern crate alloc;
@@ -14,6 +37,7 @@ mod merkleize;
 mod multiproof;
 mod proof;
 mod single;
+mod state;
 
 pub use gindex::{GeneralizedIndex, GindexError};
 pub use hash::{Hash, ZERO_HASH, hash_pair, zero_hash};
@@ -22,6 +46,7 @@ pub use merkleize::{ceil_log2, merkleize, mix_in_length, uint64_chunk};
 pub use multiproof::{MultiproofError, helper_indices, verify_multiproof};
 pub use proof::{
     CLAIMED_BYTES_LIMIT, CLAIMS_LIMIT, Claim, ClaimError, DecodeError, LimitError, MemoryProof, NODES_LIMIT,
-    PROOF_BYTES_LIMIT, PROOF_VERSION, ProveError, Proven, StateTree, VerifyError, verify_memory_proof,
+    PROOF_BYTES_LIMIT, PROOF_VERSION, ProveError, Proven, VerifyError, verify_memory_proof,
 };
 pub use single::{BranchError, CapContent, SingleProof};
+pub use state::StateTree;

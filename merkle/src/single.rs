@@ -4,6 +4,7 @@
 //! the size from the same branch: [`SingleProof::verify_in_cap`] and [`SingleProof::verify_in_state`].
 
 use alloc::vec::Vec;
+use core::iter::successors;
 
 use thiserror::Error;
 
@@ -11,6 +12,7 @@ use crate::gindex::GeneralizedIndex;
 use crate::hash::{Hash, ZERO_HASH, hash_pair};
 use crate::layout::{self, CapLayout, LayoutError};
 use crate::leaf::{PaddingError, RegionHeader, decode_uint64_chunk};
+use crate::state::StateTree;
 
 /// A node, its place, and what it takes to compute the root from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,14 +81,19 @@ pub enum BranchError {
 }
 
 impl SingleProof {
+    /// Proves the node at `index` of `state`. `None` where it has no such node.
+    pub fn prove(state: &impl StateTree, index: GeneralizedIndex) -> Option<Self> {
+        let branch = path(index).filter_map(GeneralizedIndex::sibling).map(|sibling| state.node(sibling));
+        Some(Self { index, leaf: state.node(index)?, branch: branch.collect::<Option<_>>()? })
+    }
+
     /// Checks that the tree under `root` has the node `leaf` at `index`. The work is at most 63 hashes.
     ///
     /// # Errors
     /// [`BranchError::Length`] unless the branch has exactly one sibling per level; [`BranchError::Root`].
     pub fn verify(&self, root: &Hash) -> Result<(), BranchError> {
         self.check_length()?;
-        let path = core::iter::successors(Some(self.index), |index| index.parent());
-        let found = path.zip(&self.branch).fold(self.leaf, |node, (index, sibling)| {
+        let found = path(self.index).zip(&self.branch).fold(self.leaf, |node, (index, sibling)| {
             if index.is_right() { hash_pair(sibling, &node) } else { hash_pair(&node, sibling) }
         });
         if found == *root { Ok(()) } else { Err(BranchError::Root) }
@@ -154,4 +161,9 @@ impl SingleProof {
     fn length_error(&self) -> BranchError {
         BranchError::Length { index: self.index, depth: self.index.depth(), siblings: self.branch.len() }
     }
+}
+
+/// The nodes from `index` up to the root.
+fn path(index: GeneralizedIndex) -> impl Iterator<Item = GeneralizedIndex> {
+    successors(Some(index), |index| index.parent())
 }

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 pub use claim::{CLAIMED_BYTES_LIMIT, Claim, ClaimError};
 pub use codec::{DecodeError, PROOF_BYTES_LIMIT};
-pub use prove::{ProveError, StateTree};
+pub use prove::ProveError;
 pub use verify::{Proven, VerifyError, verify_memory_proof};
 
 use crate::hash::Hash;

@@ -2,25 +2,11 @@
 
 use thiserror::Error;
 
+use super::plan::Plan;
 use super::{Claim, ClaimError, LimitError, MemoryProof, NODES_LIMIT, PROOF_VERSION};
 use crate::gindex::GeneralizedIndex;
-use crate::hash::Hash;
-use crate::leaf::RegionHeader;
 use crate::multiproof::{MultiproofError, helper_indices};
-use crate::proof::plan::Plan;
-
-/// What a prover must know of a settled state.
-pub trait StateTree {
-    /// The node at `index` of the state tree, or `None` where there is no such node.
-    ///
-    /// Below the leaf of a zero page or of an absent region there are none; padding behind a cap's last page has the
-    /// roots of zero subtrees.
-    fn node(&self, index: GeneralizedIndex) -> Option<Hash>;
-    /// The header of a region, or `None` where it is absent.
-    fn region(&self, region: u8) -> Option<RegionHeader>;
-    /// Whether a page of a present region is all zero. `page` counts from 0, 4,096 bytes each.
-    fn page_is_zero(&self, region: u8, page: u32) -> bool;
-}
+use crate::state::StateTree;
 
 /// Why a proof cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

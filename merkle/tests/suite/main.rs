@@ -1,0 +1,9 @@
+//! Tests of the crate from outside, against golden vectors, a naive twin of the state, and `ssz_rs`.
+
+#![allow(clippy::unwrap_used, reason = "everything here is a test, its helpers too")]
+
+mod memory_proofs;
+mod oracle;
+mod traps;
+mod twin;
+mod vectors;

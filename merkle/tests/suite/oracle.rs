@@ -1,0 +1,125 @@
+//! `ssz_rs` as an independent oracle for the encoding of proofs and for roots.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use ssz_rs::prelude::*;
+use travertine_merkle as merkle;
+use travertine_merkle::{Claim, MemoryProof, merkleize, mix_in_length};
+
+#[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
+struct OracleClaim {
+    kind: u64,
+    address: u64,
+    length: u64,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
+struct OracleProof {
+    version: u64,
+    root: Vector<u8, 32>,
+    claims: List<OracleClaim, 65_536>,
+    gindices: List<u64, 1_048_576>,
+    leaves: List<Vector<u8, 32>, 1_048_576>,
+    helpers: List<Vector<u8, 32>, 1_048_576>,
+}
+
+fn bytes32(hash: merkle::Hash) -> Vector<u8, 32> {
+    hash.to_vec().try_into().unwrap()
+}
+
+fn nodes(hashes: &[merkle::Hash]) -> List<Vector<u8, 32>, 1_048_576> {
+    hashes.iter().copied().map(bytes32).collect::<Vec<_>>().try_into().unwrap()
+}
+
+fn oracle(proof: &MemoryProof) -> OracleProof {
+    let claim =
+        |claim: &Claim| OracleClaim { kind: claim.kind, address: claim.address, length: claim.length };
+    OracleProof {
+        version: proof.version,
+        root: bytes32(proof.root),
+        claims: proof.claims.iter().map(claim).collect::<Vec<_>>().try_into().unwrap(),
+        gindices: proof.gindices.clone().try_into().unwrap(),
+        leaves: nodes(&proof.leaves),
+        helpers: nodes(&proof.helpers),
+    }
+}
+
+fn any_proof() -> impl Strategy<Value = MemoryProof> {
+    let claim = any::<(u64, u64, u64)>().prop_map(|(kind, address, length)| Claim { kind, address, length });
+    let lists = (
+        vec(claim, 0..5),
+        vec(any::<u64>(), 0..5),
+        vec(any::<[u8; 32]>(), 0..5),
+        vec(any::<[u8; 32]>(), 0..9),
+    );
+    (any::<[u8; 32]>(), lists).prop_map(|(root, (claims, gindices, leaves, helpers))| MemoryProof {
+        version: 1,
+        root,
+        claims,
+        gindices,
+        leaves,
+        helpers,
+    })
+}
+
+/// Packs a list of `uint64` into chunks.
+fn pack(values: &[u64]) -> Vec<merkle::Hash> {
+    let chunk = |values: &[u64]| {
+        let mut chunk = [0; 32];
+        for (bytes, value) in chunk.chunks_exact_mut(8).zip(values) {
+            bytes.copy_from_slice(&value.to_le_bytes());
+        }
+        chunk
+    };
+    values.chunks(4).map(chunk).collect()
+}
+
+fn list_root<const LIMIT: usize>(values: &[u64]) -> merkle::Hash {
+    let mut list: List<u64, LIMIT> = values.to_vec().try_into().unwrap();
+    list.hash_tree_root().unwrap().as_ref().try_into().unwrap()
+}
+
+fn vector_root<const LENGTH: usize>(chunks: &[merkle::Hash]) -> merkle::Hash {
+    let chunks = chunks.iter().map(|chunk| bytes32(*chunk)).collect::<Vec<_>>();
+    let mut vector: Vector<Vector<u8, 32>, LENGTH> = chunks.try_into().unwrap();
+    vector.hash_tree_root().unwrap().as_ref().try_into().unwrap()
+}
+
+proptest! {
+    #[test]
+    fn proofs_are_encoded_as_ssz_containers(proof in any_proof()) {
+        let encoded = proof.encode().unwrap();
+        prop_assert_eq!(&encoded, &serialize(&oracle(&proof)).unwrap());
+        prop_assert_eq!(MemoryProof::decode(&encoded).unwrap(), proof.clone());
+        prop_assert_eq!(deserialize::<OracleProof>(&encoded).unwrap(), oracle(&proof));
+    }
+
+    /// Decoding is a bijection: what is accepted at all is what encoding gives back.
+    #[test]
+    fn accepted_bytes_encode_to_themselves(proof in any_proof(), at in any::<prop::sample::Index>(), value: u8, tail in vec(any::<u8>(), 0..40)) {
+        let mut encoded = proof.encode().unwrap();
+        encoded.extend(tail);
+        let at = at.index(encoded.len());
+        encoded[at] = value;
+        if let Ok(decoded) = MemoryProof::decode(&encoded) {
+            prop_assert_eq!(decoded.encode().unwrap(), encoded);
+        }
+    }
+
+    #[test]
+    fn lists_have_the_same_roots(values in vec(any::<u64>(), 0..70)) {
+        let expected = |limit: u64| mix_in_length(&merkleize(&pack(&values), limit.div_ceil(4)), values.len() as u64);
+        prop_assert_eq!(list_root::<70>(&values), expected(70));
+        prop_assert_eq!(list_root::<128>(&values), expected(128));
+        prop_assert_eq!(list_root::<1_048_576>(&values), expected(1_048_576));
+    }
+
+    #[test]
+    fn vectors_have_the_same_roots(chunks in vec(any::<[u8; 32]>(), 33)) {
+        prop_assert_eq!(vector_root::<1>(&chunks[..1]), merkleize(&chunks[..1], 1));
+        prop_assert_eq!(vector_root::<2>(&chunks[..2]), merkleize(&chunks[..2], 2));
+        prop_assert_eq!(vector_root::<5>(&chunks[..5]), merkleize(&chunks[..5], 5));
+        prop_assert_eq!(vector_root::<32>(&chunks[..32]), merkleize(&chunks[..32], 32));
+        prop_assert_eq!(vector_root::<33>(&chunks), merkleize(&chunks, 33));
+    }
+}
