@@ -1,16 +1,17 @@
 //! Decoded code: every executable page is decoded once per program, when it is first entered.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::OnceLock;
 
-use travertine_memory::PageBytes;
+use travertine_memory::{Memory, Page, PageBytes};
 use travertine_merkle::layout::{PAGE_BYTES, REGION_PAGES};
 use travertine_opcodes::{Instruction, decode};
 
 use crate::image::Image;
 
 /// Positions of a page at which an instruction can start.
-const SLOTS: usize = (PAGE_BYTES / 2) as usize;
+const SLOTS: usize = size_of::<PageBytes>() / 2;
 
 /// An instruction that is ready to run.
 #[derive(Debug, Clone, Copy)]
@@ -37,48 +38,79 @@ pub(crate) type CodePage = [Slot; SLOTS];
 /// The executable pages of a program, by page number (address / page size). Shared by all machines that run it.
 #[derive(Debug)]
 pub(crate) struct Code {
+    /// Page numbers of the executable segments.
+    segments: Vec<Range<u64>>,
+    /// The pages with content. All others of the segments are zero, which is no instruction: they share one decoded
+    /// page, so that a segment costs what it holds, not what it spans.
     pages: BTreeMap<u64, CodeSource>,
+    zero: Box<CodePage>,
 }
 
 #[derive(Debug)]
 struct CodeSource {
-    bytes: Box<PageBytes>,
+    page: Page,
     decoded: OnceLock<Box<CodePage>>,
 }
 
 impl Code {
-    /// The executable pages of an image; nothing is decoded yet.
-    pub(crate) fn new(image: &Image) -> Self {
-        let mut pages = BTreeMap::new();
+    /// The code of an image that is loaded in `memory`; nothing is decoded yet.
+    pub(crate) fn new(image: &Image, memory: &Memory) -> Self {
+        let mut code = Self {
+            segments: Vec::new(),
+            pages: BTreeMap::new(),
+            zero: boxed(vec![decode_slot([0, 0], None); SLOTS]),
+        };
         for segment in image.executable_segments() {
             let first = segment.address / PAGE_BYTES;
-            for number in first..segment.end() / PAGE_BYTES {
-                let bytes = segment.page_bytes(number - first);
-                pages.insert(number, CodeSource { bytes, decoded: OnceLock::new() });
+            code.segments.push(first..segment.end() / PAGE_BYTES);
+            for number in first..first + segment.filled_pages() {
+                let index = u32::try_from(number).expect("an address has 40 bits");
+                let page = memory.executable_page(index).expect("the segment is loaded and executable");
+                code.pages.insert(number, CodeSource { page, decoded: OnceLock::new() });
             }
         }
-        Self { pages }
+        code
     }
 
     /// The decoded page with this number, or `None` if it is not executable.
     pub(crate) fn page(&self, number: u64) -> Option<&CodePage> {
-        let source = self.pages.get(&number)?;
-        Some(source.decoded.get_or_init(|| self.decode_page(source, number)))
+        match self.pages.get(&number) {
+            Some(source) => Some(source.decoded.get_or_init(|| self.decode_page(source, number))),
+            None => self.is_executable(number).then_some(&self.zero),
+        }
+    }
+
+    fn is_executable(&self, number: u64) -> bool {
+        self.segments.iter().any(|segment| segment.contains(&number))
     }
 
     fn decode_page(&self, source: &CodeSource, number: u64) -> Box<CodePage> {
-        // An instruction never crosses from one region into the next.
-        let is_last_of_region = (number + 1).is_multiple_of(REGION_PAGES);
-        let following = if is_last_of_region { None } else { self.pages.get(&(number + 1)) };
-        let next = following.map(|next| [next.bytes[0], next.bytes[1]]);
+        let bytes = source.page.bytes();
+        let next = self.first_half(number + 1);
         let mut slots = vec![Slot::Cut; SLOTS];
         for (slot, position) in slots.iter_mut().zip((0..).step_by(2)) {
-            let low = [source.bytes[position], source.bytes[position + 1]];
-            let high = source.bytes.get(position + 2..position + 4).map(|bytes| [bytes[0], bytes[1]]);
+            let low = [bytes[position], bytes[position + 1]];
+            let high = bytes.get(position + 2..position + 4).map(|bytes| [bytes[0], bytes[1]]);
             *slot = decode_slot(low, high.or(next));
         }
-        slots.try_into().expect("one slot for every other byte of the page")
+        boxed(slots)
     }
+
+    /// The first two bytes of a page, if an instruction can reach into it from the page before.
+    fn first_half(&self, number: u64) -> Option<[u8; 2]> {
+        // An instruction never crosses from one region into the next.
+        if number.is_multiple_of(REGION_PAGES) {
+            return None;
+        }
+        match self.pages.get(&number) {
+            Some(source) => Some([source.page.bytes()[0], source.page.bytes()[1]]),
+            None => self.is_executable(number).then_some([0, 0]),
+        }
+    }
+}
+
+fn boxed(slots: Vec<Slot>) -> Box<CodePage> {
+    slots.try_into().expect("one slot for every other byte of the page")
 }
 
 /// Decodes the instruction that starts with the bytes `low`.
@@ -98,5 +130,5 @@ fn decode_slot(low: [u8; 2], high: Option<[u8; 2]>) -> Slot {
 /// The slot of a page in which the instruction at `pc` stands.
 #[inline]
 pub(crate) fn slot_of(pc: u64) -> usize {
-    (pc % PAGE_BYTES / 2) as usize
+    usize::try_from(pc % PAGE_BYTES / 2).unwrap_or(0)
 }

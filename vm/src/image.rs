@@ -42,6 +42,11 @@ impl Segment {
         self.address + self.memory_size.next_multiple_of(PAGE_BYTES)
     }
 
+    /// The pages at the segment's start that hold its content.
+    pub(crate) fn filled_pages(&self) -> u64 {
+        (self.data.len() as u64).div_ceil(PAGE_BYTES)
+    }
+
     /// The bytes of the segment's page number `index`, counted from its start.
     pub(crate) fn page_bytes(&self, index: u64) -> Box<PageBytes> {
         let start =

@@ -29,7 +29,7 @@ impl Program {
     pub fn new(image: Image) -> Self {
         let memory = first_memory(&image);
         let root = image.root(&regions_root(&memory));
-        let code = Code::new(&image);
+        let code = Code::new(&image, &memory);
         Self(Arc::new(Loaded { image, root, code, memory }))
     }
 
@@ -88,7 +88,7 @@ fn image_region(number: u8, segments: &[Segment]) -> Region {
         .collect();
     let pages = segments.iter().flat_map(|segment| {
         let first = page_index(segment.address);
-        let filled = u32::try_from((segment.data.len() as u64).div_ceil(PAGE_BYTES)).expect(VALID);
+        let filled = u32::try_from(segment.filled_pages()).expect(VALID);
         (0..filled).map(move |index| {
             (first + index, PageSlot::Loaded(Page::new(segment.page_bytes(u64::from(index)))))
         })

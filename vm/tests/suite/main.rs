@@ -5,3 +5,4 @@ mod execution;
 mod host;
 mod lifecycle;
 mod snapshot;
+mod sparse;
