@@ -42,14 +42,14 @@ fn assert_is_true(error: EncodeError, instruction: Instruction) {
             assert!(!(least..=greatest).contains(&value));
         }
         EncodeError::TwoAddress { rd, rs1, .. } => {
-            assert!(rd == instruction.rd && rs1 == instruction.rs1 && rd != rs1)
+            assert!(rd == instruction.rd && rs1 == instruction.rs1 && rd != rs1);
         }
         EncodeError::Immediate { value, least, greatest, step, .. } => {
             assert_eq!(value, instruction.imm);
             assert!(!(least..=greatest).contains(&value) || value % step != 0);
         }
         EncodeError::Expansion { expansion, opcode, .. } => {
-            assert!(opcode == instruction.opcode && opcode != expansion)
+            assert!(opcode == instruction.opcode && opcode != expansion);
         }
         EncodeError::Excluded { bits, mnemonic } => {
             assert!(decode(bits).map_or(true, |other| other.form().mnemonic() != mnemonic));

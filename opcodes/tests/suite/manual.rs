@@ -74,11 +74,11 @@ fn write_extension(out: &mut String, extension: Extension) {
     heading(out, title(extension), &["instruction", "encoding", "format", "gas class", "operation"]);
     for entry in TABLE.iter().filter(|row| row.extension == extension) {
         let Row { mnemonic, aliases, operands, format, pattern, gas_class, prose, .. } = entry;
-        let names: String = aliases.iter().map(|alias| format!(" (`{alias}`)")).collect();
+        let names: Vec<String> = aliases.iter().map(|alias| format!(" (`{alias}`)")).collect();
         row(
             out,
             &[
-                format!("`{}`{names}", syntax(mnemonic, operands, format.layout())),
+                format!("`{}`{}", syntax(mnemonic, operands, format.layout()), names.concat()),
                 format!("`{}`", picture(*pattern, *format, 32)),
                 format.name().to_owned(),
                 format!("{gas_class:?}"),

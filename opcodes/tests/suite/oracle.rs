@@ -11,8 +11,9 @@ use crate::words::{Lcg, compressed_words, structured_words};
 
 /// An independent disassembler.
 struct Tool {
-    /// Names under which it may be installed.
-    programs: &'static [&'static str],
+    program: &'static str,
+    /// The version whose differences are listed here, as `--version` shows it. Others are not asked.
+    version: &'static str,
     arguments: &'static [&'static str],
     /// Whether branch targets are hexadecimal without prefix.
     bare_targets: bool,
@@ -39,7 +40,8 @@ enum Expected {
 }
 
 const LLVM: Tool = Tool {
-    programs: &["llvm-objdump-22", "llvm-objdump"],
+    program: "llvm-objdump-22",
+    version: "LLVM version 22.",
     arguments: &["-d", "-M", "no-aliases", "--mattr=+m,+a,+c,+zba,+zbb,+zbs,+zicond,+zifencei"],
     bare_targets: false,
     difference: llvm_difference,
@@ -47,7 +49,8 @@ const LLVM: Tool = Tool {
 };
 
 const BINUTILS: Tool = Tool {
-    programs: &["riscv64-unknown-elf-objdump"],
+    program: "riscv64-unknown-elf-objdump",
+    version: "2.40",
     arguments: &["-d", "-z", "-M", "no-aliases"],
     bare_targets: true,
     difference: binutils_difference,
@@ -145,18 +148,21 @@ struct Line {
     text: Option<String>,
 }
 
+/// How tools show what the file declares to be data among the code.
+const DATA: [&str; 5] = [".byte", ".short", ".half", ".word", ".dword"];
+
 /// Parses a line of output, `address: bits text`. Other lines, and data among the code, give `None`.
 fn parse_line(line: &str, bare_targets: bool) -> Option<Line> {
     let (address, rest) = line.split_once(':')?;
     let address = u64::from_str_radix(address.trim(), 16).ok()?;
+    if rest.split_whitespace().any(|word| DATA.contains(&word)) {
+        return None;
+    }
     let (digits, text) = rest.trim().split_once(char::is_whitespace)?;
     let bits = u32::from_str_radix(digits, 16).ok()?;
     let length = digits.len() / 2;
     let text = text.trim();
     let mnemonic = text.split_whitespace().next()?;
-    if [".byte", ".short", ".half", ".word", ".dword"].contains(&mnemonic) {
-        return None;
-    }
     let illegal = mnemonic == "<unknown>" || [".2byte", ".4byte", ".insn"].contains(&mnemonic);
     let text = (!illegal).then(|| normalise(text, bare_targets));
     Some(Line { address, bits, length, text })
@@ -191,29 +197,27 @@ fn normalise_operand(operand: &str) -> String {
 }
 
 impl Tool {
-    /// The installed program, or `None` after saying that there is none.
-    fn find(&self) -> Option<&'static str> {
-        let runs = |program: &&str| {
-            Command::new(program).arg("--version").output().is_ok_and(|run| run.status.success())
-        };
-        let program = self.programs.iter().copied().find(runs);
-        if program.is_none() {
-            println!("skipped: {} not installed", self.programs.join(", "));
+    /// Whether it can be asked; says so if not.
+    fn is_installed(&self) -> bool {
+        let version = Command::new(self.program).arg("--version").output();
+        let installed = version.is_ok_and(|run| String::from_utf8_lossy(&run.stdout).contains(self.version));
+        if !installed {
+            println!("skipped: {} ({}) not installed", self.program, self.version);
         }
-        program
+        installed
     }
 
     /// The code of an ELF file as the tool shows it.
-    fn disassemble(&self, program: &str, file: &Path) -> Vec<Line> {
-        let run = Command::new(program).args(self.arguments).arg(file).output().expect("the tool runs");
-        assert!(run.status.success(), "{program}: {}", String::from_utf8_lossy(&run.stderr));
+    fn disassemble(&self, file: &Path) -> Vec<Line> {
+        let run = Command::new(self.program).args(self.arguments).arg(file).output().expect("the tool runs");
+        assert!(run.status.success(), "{}: {}", self.program, String::from_utf8_lossy(&run.stderr));
         let output = String::from_utf8(run.stdout).expect("text");
         output.lines().filter_map(|line| parse_line(line, self.bare_targets)).collect()
     }
 
     /// Compares all code of an ELF file and returns how many instructions there are.
-    fn compare(&self, program: &str, file: &Path) -> usize {
-        let lines = self.disassemble(program, file);
+    fn compare(&self, file: &Path) -> usize {
+        let lines = self.disassemble(file);
         let differences: Vec<String> = lines.iter().filter_map(|line| self.difference_in(line)).collect();
         let shown = differences.iter().take(20).map(String::as_str).collect::<Vec<_>>().join("\n");
         assert!(differences.is_empty(), "{}: {} differences:\n{shown}", file.display(), differences.len());
@@ -269,21 +273,26 @@ fn sample() -> (Vec<u8>, usize) {
 }
 
 fn agrees_on_random_words(tool: &Tool) {
-    let Some(program) = tool.find() else { return };
+    if !tool.is_installed() {
+        return;
+    }
     let (code, count) = sample();
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{program}.o"));
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.o", tool.program));
     fs::write(&file, elf::object(&code, 0x4000_0000)).expect("writable");
-    assert_eq!(tool.compare(program, &file), count, "words were lost");
-    println!("{program} agrees on {count} words");
+    assert_eq!(tool.compare(&file), count, "words were lost");
+    println!("{} agrees on {count} words", tool.program);
 }
 
 fn agrees_on_fixtures(tool: &Tool) {
-    let Some(program) = tool.find() else { return };
+    if !tool.is_installed() {
+        return;
+    }
     let mut files = Vec::new();
     find_elf_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures"), &mut files);
+    assert!(!files.is_empty(), "no fixtures");
     for file in files {
-        let count = tool.compare(program, &file);
-        println!("{program} agrees on {count} instructions of {}", file.display());
+        let count = tool.compare(&file);
+        println!("{} agrees on {count} instructions of {}", tool.program, file.display());
     }
 }
 

@@ -109,9 +109,8 @@ fn is_compressed_hint(form: Compressed, instruction: Instruction) -> bool {
     let Instruction { rd, imm, .. } = instruction;
     match form {
         Compressed::Nop => imm != 0,
-        Compressed::Addi => imm == 0,
         Compressed::Slli => rd == 0 || imm == 0,
-        Compressed::Srli | Compressed::Srai => imm == 0,
+        Compressed::Addi | Compressed::Srli | Compressed::Srai => imm == 0,
         Compressed::Li | Compressed::Lui | Compressed::Mv | Compressed::Add => rd == 0,
         _ => false,
     }
