@@ -1,12 +1,12 @@
 //! Reading a contract from a static RISC-V ELF file. Nothing in the file is believed before it is checked.
 
 use object::LittleEndian;
-use object::elf::{self, FileHeader64};
-use object::read::elf::{FileHeader, ProgramHeader, Sym};
+use object::elf;
+use object::read::elf::{FileHeader as _, ProgramHeader as _, Sym as _};
 use thiserror::Error;
 use travertine_memory::Permissions;
 
-use crate::image::{Image, ImageError, Segment};
+use crate::image::{Image, ImageError, MAX_SEGMENTS, Segment};
 
 /// The largest ELF file that is read, in bytes.
 pub const MAX_ELF_BYTES: usize = 64 << 20;
@@ -17,7 +17,8 @@ pub const MAX_SYMBOLS: usize = 1 << 16;
 /// Bytes of an ELF64 file header.
 const HEADER_BYTES: usize = 64;
 
-type Header = FileHeader64<LittleEndian>;
+type Header = elf::FileHeader64<LittleEndian>;
+type ProgramHeader = elf::ProgramHeader64<LittleEndian>;
 const LE: LittleEndian = LittleEndian;
 
 /// Why an ELF file was refused.
@@ -76,6 +77,14 @@ pub enum LoadError {
         /// The file's size, in bytes.
         file: usize,
     },
+    /// The segments up to this one have more bytes than the file: they name the same bytes again and again.
+    #[error("segment {segment}: the segments up to it have more bytes than the file, which has {file}")]
+    SegmentsOverlapInFile {
+        /// Which program header.
+        segment: usize,
+        /// The file's size, in bytes.
+        file: usize,
+    },
     /// A segment has more bytes in the file than in memory.
     #[error("segment {segment}: {file} bytes in the file, but {memory} in memory")]
     SegmentSize {
@@ -123,15 +132,25 @@ pub fn load(file: &[u8]) -> Result<Image, LoadError> {
     let header = header(file)?;
     let headers =
         header.program_headers(LE, file).map_err(|error| LoadError::ProgramHeaders(error.to_string()))?;
+    if headers.iter().any(|header| matches!(header.p_type(LE), elf::PT_INTERP | elf::PT_DYNAMIC)) {
+        return Err(LoadError::Dynamic);
+    }
+    // Linkers write empty segments where a section they were told to place has no content.
+    let is_loaded = |header: &ProgramHeader| {
+        header.p_type(LE) == elf::PT_LOAD && (header.p_memsz(LE) > 0 || header.p_filesz(LE) > 0)
+    };
+    let loaded = || headers.iter().enumerate().filter(|(_, header)| is_loaded(header));
+    if loaded().count() > MAX_SEGMENTS {
+        return Err(ImageError::TooManySegments(loaded().count()).into());
+    }
+    let mut left = file.len() as u64;
     let mut segments = Vec::new();
-    for (number, program_header) in headers.iter().enumerate() {
-        match program_header.p_type(LE) {
-            elf::PT_INTERP | elf::PT_DYNAMIC => return Err(LoadError::Dynamic),
-            elf::PT_LOAD if program_header.p_memsz(LE) > 0 || program_header.p_filesz(LE) > 0 => {
-                segments.push(segment(file, number, program_header)?);
-            }
-            _ => {}
-        }
+    for (number, program_header) in loaded() {
+        let segment = segment(file, number, program_header)?;
+        left = left
+            .checked_sub(segment.data.len() as u64)
+            .ok_or(LoadError::SegmentsOverlapInFile { segment: number, file: file.len() })?;
+        segments.push(segment);
     }
     Ok(Image::new(header.e_entry(LE), segments)?)
 }
@@ -200,11 +219,7 @@ fn header(file: &[u8]) -> Result<&Header, LoadError> {
 }
 
 /// Checks a loadable segment's sizes and flags, and copies its bytes.
-fn segment(
-    file: &[u8],
-    number: usize,
-    header: &elf::ProgramHeader64<LittleEndian>,
-) -> Result<Segment, LoadError> {
+fn segment(file: &[u8], number: usize, header: &ProgramHeader) -> Result<Segment, LoadError> {
     let (offset, size) = header.file_range(LE);
     let memory = header.p_memsz(LE);
     if size > memory {

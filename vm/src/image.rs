@@ -37,9 +37,9 @@ impl Segment {
         self.address / REGION_BYTES
     }
 
-    /// The first address behind the segment's last page.
+    /// The first address behind the segment's last page; of a checked segment, no address overflows.
     pub fn end(&self) -> u64 {
-        self.address + self.memory_size.next_multiple_of(PAGE_BYTES)
+        self.address.saturating_add(self.memory_size.checked_next_multiple_of(PAGE_BYTES).unwrap_or(u64::MAX))
     }
 
     /// The pages at the segment's start that hold its content.

@@ -18,9 +18,8 @@ pub struct State {
 }
 
 impl State {
-    /// A state with this memory, folded if it is not yet.
-    pub(crate) fn new(mut memory: Memory, schedule: Hash, image: Hash, settlements: u64) -> Self {
-        memory.settle();
+    /// A state with this memory, which has settled or was never written.
+    pub(crate) fn new(memory: Memory, schedule: Hash, image: Hash, settlements: u64) -> Self {
         let mut state = Self { memory, schedule, image, settlements, root: ZERO_HASH };
         state.root = merkleize(&state.fields(), STATE_FIELDS);
         state
