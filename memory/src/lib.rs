@@ -34,7 +34,6 @@ mod permissions;
 mod plan;
 mod region;
 mod slab;
-mod tree;
 mod working_set;
 
 pub use address::{Address, AddressError, Component};

@@ -4,9 +4,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use travertine_merkle::{Hash, ZERO_HASH, layout};
-
-use crate::tree;
+use travertine_merkle::{Hash, ZERO_HASH, layout, page_leaf};
 
 /// Bytes of a page, as an index. (The layout's constant is a `u64`; 4,096 fits any index.)
 pub(crate) const PAGE_BYTES: usize = 4096;
@@ -96,7 +94,7 @@ impl Page {
 
     /// The page's leaf in the state tree: zero if all its bytes are zero, else the root of its 128 chunks.
     pub fn leaf(&self) -> Hash {
-        *self.0.leaf.get_or_init(|| tree::page_leaf(self.bytes()))
+        *self.0.leaf.get_or_init(|| page_leaf(self.bytes()))
     }
 
     /// Whether both are one page in storage, not only in content.

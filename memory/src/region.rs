@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use travertine_merkle::Hash;
+use travertine_merkle::{Hash, region_leaf};
 
 use crate::cap::{CapError, DataCap};
+use crate::fault::Access;
 use crate::permissions::Permissions;
-use crate::{Access, tree};
 
 /// What a region is for. The codes are part of a region's metadata and so of the state root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -258,7 +258,7 @@ impl Region {
     /// # Errors
     /// If the cap has pages that are not flushed.
     pub fn leaf(&self) -> Result<Hash, CapError> {
-        Ok(tree::region_leaf(self.meta(), &self.cap.root()?))
+        Ok(region_leaf(self.meta(), &self.cap.root()?))
     }
 }
 

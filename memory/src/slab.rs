@@ -6,10 +6,10 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use travertine_merkle::{Hash, ceil_log2, hash_pair, layout, zero_hash};
+use travertine_merkle::layout::{self, CapLayout};
+use travertine_merkle::{GeneralizedIndex, Hash, cap_root, hash_pair, zero_hash};
 
 use crate::page::{Page, PageSlot};
-use crate::tree;
 
 /// Why a slab of this size or with this page cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +53,7 @@ pub struct PageChange {
 #[derive(Debug, Clone)]
 pub struct PageSlab {
     size: u64,
+    layout: CapLayout,
     pages: Node,
 }
 
@@ -178,10 +179,8 @@ impl PageSlab {
     /// # Errors
     /// If `size` is not a multiple of 4,096 from 4,096 bytes to 4 GiB.
     pub fn empty(size: u64) -> Result<Self, SlabError> {
-        if size == 0 || size > layout::REGION_BYTES || !size.is_multiple_of(layout::PAGE_BYTES) {
-            return Err(SlabError::Size { size });
-        }
-        Ok(Self { size, pages: Node::Empty })
+        let layout = CapLayout::new(GeneralizedIndex::ROOT, size).map_err(|_| SlabError::Size { size })?;
+        Ok(Self { size, layout, pages: Node::Empty })
     }
 
     /// The size in bytes.
@@ -190,14 +189,13 @@ impl PageSlab {
     }
 
     /// How many pages there are: 1 to 2^20.
-    #[allow(clippy::cast_possible_truncation, reason = "a size is at most 2^32 bytes, 2^20 pages")]
     pub fn page_count(&self) -> u32 {
-        (self.size / layout::PAGE_BYTES) as u32
+        self.layout.pages()
     }
 
     /// Levels between the root of the pages and the page leaves: `ceil(log2(page_count))`, 0 to 20.
     pub fn depth(&self) -> u32 {
-        ceil_log2(u64::from(self.page_count()))
+        self.layout.depth()
     }
 
     /// What stands at `page`. Behind the end there are no pages: that is [`PageSlot::Empty`], too.
@@ -215,7 +213,7 @@ impl PageSlab {
 
     /// The root of a cap that is backed by this slab: its size and the root of its pages.
     pub fn root(&self) -> Hash {
-        tree::cap_root(self.size, &self.pages_root())
+        cap_root(self.size, &self.pages_root())
     }
 
     /// The hash of the `index`-th node `depth` levels below the root of the pages, or `None` where no level or no node is.
@@ -232,7 +230,7 @@ impl PageSlab {
         );
         let mut changes = Vec::new();
         let pages = self.pages.update(self.depth(), 0, writes, &mut changes);
-        (Self { size: self.size, pages }, changes)
+        (Self { pages, ..*self }, changes)
     }
 
     /// The pages that are not all zero, ascending. The cost is that of the pages present.

@@ -1,4 +1,5 @@
 //! Caps against a naive twin: a dense vector of pages that is hashed from scratch.
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! The memory against a naive twin: a map of bytes that checks every byte by itself, and sets of touched pages.
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! The golden vectors of page roots, cap roots and flushes (`fixtures/vectors/ssz`, files a to c).
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 use serde_json::Value;
 use travertine_memory::{DataCap, Page, PageBytes, PageSlot};
