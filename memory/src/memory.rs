@@ -1,18 +1,16 @@
-//! The memory of a machine: its regions, and the working set of the current call.
+//! The memory of a machine: its regions, their settlement and their leaves in the state tree.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use travertine_merkle::{GeneralizedIndex, Hash, ZERO_HASH, layout};
+use travertine_merkle::{GeneralizedIndex, Hash, ZERO_HASH};
 
-use crate::address::{Address, PAGE_OFFSET_BITS};
 use crate::cap::CapError;
-use crate::fault::{Access, Fault, FaultReason};
+use crate::fault::FaultReason;
 use crate::node::NodeError;
-use crate::page::{PAGE_BYTES, Page, PageSlot, PageSource};
-use crate::plan::{LoadPlan, Span, StorePlan, Touches};
+use crate::page::{Page, PageSource};
 use crate::region::Region;
-use crate::working_set::{Content, WorkingSet, page_number, page_of, region_of};
+use crate::working_set::{Content, WorkingSet, page_of, region_of};
 
 /// A region's number is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,74 +45,11 @@ pub struct DirtyPage {
 /// reference counts per region: that is how a call is made undone.
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
-    regions: BTreeMap<u8, Region>,
-    working: WorkingSet,
+    pub(crate) regions: BTreeMap<u8, Region>,
+    pub(crate) working: WorkingSet,
     source: Option<Arc<dyn PageSource>>,
     /// Counts the changes that make plans invalid.
-    epoch: u64,
-}
-
-/// The pages of an access, all in one region.
-#[derive(Clone, Copy)]
-struct Pages {
-    region: u8,
-    first: u32,
-    last: u32,
-}
-
-impl Pages {
-    fn count(self) -> u32 {
-        self.last - self.first + 1
-    }
-}
-
-/// Whose permissions count.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Privilege {
-    Program,
-    Host,
-}
-
-/// A part of an access that lies in one page.
-struct Piece {
-    page_number: u32,
-    /// Where it begins in the page.
-    offset: usize,
-    /// Where it begins in the access.
-    done: usize,
-    length: usize,
-}
-
-/// Cuts an access at page boundaries. All of it has been found to lie in one region.
-fn pieces(address: u64, length: usize) -> impl Iterator<Item = Piece> {
-    let mut done = 0;
-    std::iter::from_fn(move || {
-        if done == length {
-            return None;
-        }
-        let at = address + done as u64;
-        let offset = page_offset(at);
-        let piece = Piece {
-            page_number: u32::try_from(at >> PAGE_OFFSET_BITS).expect("the address has 40 bits"),
-            offset,
-            done,
-            length: (length - done).min(PAGE_BYTES - offset),
-        };
-        done += piece.length;
-        Some(piece)
-    })
-}
-
-#[inline]
-#[allow(clippy::cast_possible_truncation, reason = "the mask leaves 12 bits")]
-fn page_offset(address: u64) -> usize {
-    (address & (layout::PAGE_BYTES - 1)) as usize
-}
-
-/// Whether an access stays in the page it begins in.
-#[inline]
-fn stays_in_page(address: u64, length: u64) -> bool {
-    length <= layout::PAGE_BYTES - (address & (layout::PAGE_BYTES - 1))
+    pub(crate) epoch: u64,
 }
 
 impl Memory {
@@ -158,160 +93,6 @@ impl Memory {
     /// All regions, ascending by number.
     pub fn regions(&self) -> impl Iterator<Item = (u8, &Region)> {
         self.regions.iter().map(|(&number, region)| (number, region))
-    }
-
-    /// Checks a load of `length` bytes: the address's width, the region and its end, every page's permissions, and that
-    /// missing pages can be had. Any alignment will do; no bytes at all can be loaded anywhere.
-    ///
-    /// The work is that of the permission ranges and touched pages in the range, but missing pages are loaded: whoever pays by
-    /// length charges for that before.
-    ///
-    /// # Errors
-    /// Names the first byte that cannot be loaded.
-    #[inline]
-    pub fn plan_load(&mut self, address: u64, length: u64) -> Result<LoadPlan, Fault> {
-        match self.working.recent_load(address >> PAGE_OFFSET_BITS) {
-            Some(frame) if stays_in_page(address, length) => Ok(LoadPlan(self.warm(address, length, frame))),
-            _ => self.plan(address, length, Access::Read).map(LoadPlan),
-        }
-    }
-
-    /// Checks a store of `length` bytes, as [`plan_load`](Self::plan_load) does.
-    ///
-    /// # Errors
-    /// Names the first byte that cannot be stored.
-    #[inline]
-    pub fn plan_store(&mut self, address: u64, length: u64) -> Result<StorePlan, Fault> {
-        match self.working.recent_store(address >> PAGE_OFFSET_BITS) {
-            Some(frame) if stays_in_page(address, length) => Ok(StorePlan(self.warm(address, length, frame))),
-            _ => self.plan(address, length, Access::Write).map(StorePlan),
-        }
-    }
-
-    /// Loads the planned 1 to 8 bytes, zero-extended, little endian. Of a longer plan only the first 8 bytes are loaded.
-    ///
-    /// # Panics
-    /// If regions were added or removed or the memory was settled since the plan was made: an error of the embedder.
-    #[inline]
-    pub fn load(&mut self, plan: LoadPlan) -> u64 {
-        let span = plan.0;
-        self.assert_current(&span);
-        if let Some(frame) = self.working.frame_at(span.frame, span.address >> PAGE_OFFSET_BITS)
-            && let Some(value) = load_scalar(&frame.bytes()[page_offset(span.address)..], span.length)
-        {
-            return value;
-        }
-        let mut value = [0; 8];
-        let length = scalar_bytes(span.length);
-        self.read_pieces(span.address, &mut value[..length]);
-        u64::from_le_bytes(value)
-    }
-
-    /// Stores the low bytes of `value`, little endian, to the planned 1 to 8 bytes. Of a longer plan only the first 8 bytes
-    /// are stored.
-    ///
-    /// # Panics
-    /// If regions were added or removed or the memory was settled since the plan was made: an error of the embedder.
-    #[inline]
-    pub fn store(&mut self, plan: StorePlan, value: u64) {
-        let span = plan.0;
-        self.assert_current(&span);
-        if let Some(frame) = self.working.frame_at_mut(span.frame, span.address >> PAGE_OFFSET_BITS)
-            && store_scalar(&mut frame.bytes_mut()[page_offset(span.address)..], span.length, value)
-        {
-            return;
-        }
-        let length = scalar_bytes(span.length);
-        self.write_pieces(span.address, &value.to_le_bytes()[..length]);
-    }
-
-    /// Loads the planned bytes.
-    ///
-    /// # Panics
-    /// If `bytes` is not as long as the plan, or the plan is void: errors of the embedder.
-    pub fn read(&mut self, plan: LoadPlan, bytes: &mut [u8]) {
-        let span = plan.0;
-        self.assert_current(&span);
-        assert_eq!(bytes.len() as u64, span.length, "a plan is for exactly its bytes");
-        self.read_pieces(span.address, bytes);
-    }
-
-    /// Stores the planned bytes.
-    ///
-    /// # Panics
-    /// If `bytes` is not as long as the plan, or the plan is void: errors of the embedder.
-    pub fn write(&mut self, plan: StorePlan, bytes: &[u8]) {
-        let span = plan.0;
-        self.assert_current(&span);
-        assert_eq!(bytes.len() as u64, span.length, "a plan is for exactly its bytes");
-        self.write_pieces(span.address, bytes);
-    }
-
-    /// The content of a page that may be executed. It stands for the whole call: no page can be both written and executed.
-    /// The call's touches do not change.
-    ///
-    /// # Errors
-    /// If the page cannot be executed; the fault's address is that of its first byte.
-    pub fn executable_page(&self, page_number: u32) -> Result<Page, Fault> {
-        let address = u64::from(page_number) << PAGE_OFFSET_BITS;
-        self.locate(address, layout::PAGE_BYTES, Access::Execute, Privilege::Program)?;
-        match self.working.find(page_number).map(|frame| &self.working.frame(frame).content) {
-            Some(Content::Clean(page)) => Ok(page.clone()),
-            Some(Content::Dirty(bytes)) => Ok(Page::new(bytes.clone())),
-            None => self.untouched(page_number).map_err(|reason| Fault {
-                address,
-                access: Access::Execute,
-                reason,
-            }),
-        }
-    }
-
-    /// Reads for the host: what the program would see, whatever the permissions, and without touching anything.
-    ///
-    /// # Errors
-    /// Names the first byte that is not there.
-    pub fn peek(&self, address: u64, bytes: &mut [u8]) -> Result<(), Fault> {
-        let access = Access::Read;
-        self.locate(address, bytes.len() as u64, access, Privilege::Host)?;
-        for piece in pieces(address, bytes.len()) {
-            let page;
-            let content = if let Some(frame) = self.working.find(piece.page_number) {
-                self.working.frame(frame).bytes()
-            } else {
-                page = self.untouched(piece.page_number).map_err(|reason| Fault {
-                    address: address + piece.done as u64,
-                    access,
-                    reason,
-                })?;
-                page.bytes()
-            };
-            bytes[piece.done..][..piece.length].copy_from_slice(&content[piece.offset..][..piece.length]);
-        }
-        Ok(())
-    }
-
-    /// Writes for the host, whatever the permissions. The call's touches do not change: a page that the call has touched is
-    /// written in the working set; any other goes to its cap's overlay, below the call, and still counts as cold.
-    ///
-    /// # Errors
-    /// Names the first byte that is not there; nothing has been written then.
-    pub fn poke(&mut self, address: u64, bytes: &[u8]) -> Result<(), Fault> {
-        let access = Access::Write;
-        if let Some(pages) = self.locate(address, bytes.len() as u64, access, Privilege::Host)? {
-            self.stage_missing(address, pages, access)?;
-        }
-        for piece in pieces(address, bytes.len()) {
-            let new = &bytes[piece.done..][..piece.length];
-            if let Some(frame) = self.working.find(piece.page_number) {
-                self.working.frame_mut(frame).bytes_mut()[piece.offset..][..piece.length]
-                    .copy_from_slice(new);
-                continue;
-            }
-            let mut page = Box::new(self.planned(piece.page_number).bytes().clone());
-            page[piece.offset..][..piece.length].copy_from_slice(new);
-            self.overlay(piece.page_number, Page::new(page));
-        }
-        Ok(())
     }
 
     /// Zeroes the regions that do not survive a settlement; what the current call has written to them is dropped. Plans made
@@ -375,143 +156,12 @@ impl Memory {
         }
     }
 
-    #[inline]
-    fn warm(&self, address: u64, length: u64, frame: u32) -> Span {
-        Span { address, length, touches: Touches::default(), frame, epoch: self.epoch }
-    }
-
-    #[inline]
-    fn assert_current(&self, span: &Span) {
-        assert!(span.epoch == self.epoch, "a plan is committed before regions change or the memory settles");
-    }
-
-    /// The plan of any access.
-    #[cold]
-    fn plan(&mut self, address: u64, length: u64, access: Access) -> Result<Span, Fault> {
-        if stays_in_page(address, length)
-            && let Some(frame) = self.working.recall(address >> PAGE_OFFSET_BITS, access)
-        {
-            return Ok(self.warm(address, length, frame));
-        }
-        let Some(pages) = self.locate(address, length, access, Privilege::Program)? else {
-            return Ok(self.warm(address, length, Span::NO_FRAME));
-        };
-        self.stage_missing(address, pages, access)?;
-        let numbers = page_number(pages.region, pages.first)..=page_number(pages.region, pages.last);
-        let (mut known, mut written) = (0, 0);
-        for frame in self.working.frames_in(numbers) {
-            known += 1;
-            written += u32::from(frame.is_dirty());
-        }
-        let touches = match access {
-            Access::Write => Touches { first_reads: 0, first_writes: pages.count() - written },
-            Access::Read | Access::Execute => Touches { first_reads: pages.count() - known, first_writes: 0 },
-        };
-        Ok(Span { touches, ..self.warm(address, length, Span::NO_FRAME) })
-    }
-
-    /// Finds the region and the pages of an access, or none if it has no bytes. What faults here faults on every node.
-    fn locate(
-        &self,
-        address: u64,
-        length: u64,
-        access: Access,
-        privilege: Privilege,
-    ) -> Result<Option<Pages>, Fault> {
-        if length == 0 {
-            return Ok(None);
-        }
-        let fault = |address, reason| Err(Fault { address, access, reason });
-        let Ok(start) = Address::new(address) else {
-            return fault(address, FaultReason::AddressTooWide);
-        };
-        let Some(region) = self.regions.get(&start.region()) else {
-            return fault(address, FaultReason::NoRegion);
-        };
-        let size = region.cap().size();
-        let base = Address::from_linear(start.region(), 0).packed();
-        let (first, linear) = (start.page(), u64::from(start.linear()));
-        if linear >= size {
-            return fault(address, FaultReason::OutOfRegion);
-        }
-        let end = linear.saturating_add(length);
-        let last = Address::from_linear(start.region(), last_linear(end.min(size))).page();
-        if privilege == Privilege::Program {
-            let denied = region.first_denied(first, access);
-            if denied <= last {
-                let page_start = base + u64::from(denied) * layout::PAGE_BYTES;
-                return fault(address.max(page_start), FaultReason::Permission);
-            }
-        }
-        if end > size {
-            return fault(base + size, FaultReason::OutOfRegion);
-        }
-        Ok(Some(Pages { region: start.region(), first, last }))
-    }
-
-    /// Loads the content of missing pages that the call has not touched yet.
-    fn stage_missing(&mut self, address: u64, pages: Pages, access: Access) -> Result<(), Fault> {
-        let region = &self.regions[&pages.region];
-        for (page, leaf) in region.cap().missing_in(pages.first..pages.last + 1) {
-            let number = page_number(pages.region, page);
-            if self.working.find(number).is_none() && self.working.staged(number).is_none() {
-                let address = address.max(u64::from(number) << PAGE_OFFSET_BITS);
-                let content = self.fetch(&leaf).map_err(|reason| Fault { address, access, reason })?;
-                self.working.stage(number, content);
-            }
-        }
-        Ok(())
-    }
-
     /// The page with this leaf from the page source, checked.
-    fn fetch(&self, leaf: &Hash) -> Result<Page, FaultReason> {
+    pub(crate) fn fetch(&self, leaf: &Hash) -> Result<Page, FaultReason> {
         let bytes =
             self.source.as_ref().and_then(|source| source.page(leaf)).ok_or(FaultReason::MissingPage)?;
         let page = Page::new(bytes);
         if page.leaf() == *leaf { Ok(page) } else { Err(FaultReason::WrongPage) }
-    }
-
-    /// The content of a page that lies in a region and that the call has not touched.
-    fn untouched(&self, page_number: u32) -> Result<Page, FaultReason> {
-        match self.regions[&region_of(page_number)].cap().slot(page_of(page_number)) {
-            PageSlot::Empty => Ok(Page::zero()),
-            PageSlot::Loaded(page) => Ok(page),
-            PageSlot::Missing(leaf) => {
-                self.working.staged(page_number).cloned().map_or_else(|| self.fetch(&leaf), Ok)
-            }
-        }
-    }
-
-    /// The same, after a plan has loaded what was missing.
-    fn planned(&self, page_number: u32) -> Page {
-        self.untouched(page_number).expect("a plan has loaded the missing pages of its range")
-    }
-
-    /// The frame of a page, which is touched from now on.
-    fn touch(&mut self, page_number: u32) -> u32 {
-        self.working.find(page_number).unwrap_or_else(|| {
-            let page = self.planned(page_number);
-            let permissions = self.regions[&region_of(page_number)].page_permissions(page_of(page_number));
-            self.working.insert(page_number, permissions, page)
-        })
-    }
-
-    fn read_pieces(&mut self, address: u64, bytes: &mut [u8]) {
-        for piece in pieces(address, bytes.len()) {
-            let frame = self.touch(piece.page_number);
-            let content = &self.working.frame(frame).bytes()[piece.offset..][..piece.length];
-            bytes[piece.done..][..piece.length].copy_from_slice(content);
-            self.working.remember(frame);
-        }
-    }
-
-    fn write_pieces(&mut self, address: u64, bytes: &[u8]) {
-        for piece in pieces(address, bytes.len()) {
-            let frame = self.touch(piece.page_number);
-            let content = &mut self.working.frame_mut(frame).bytes_mut()[piece.offset..][..piece.length];
-            content.copy_from_slice(&bytes[piece.done..][..piece.length]);
-            self.working.remember(frame);
-        }
     }
 
     fn clear_volatile_caps(&mut self) {
@@ -522,47 +172,8 @@ impl Memory {
     }
 
     /// Puts a page into its cap's overlay.
-    fn overlay(&mut self, page_number: u32, page: Page) {
+    pub(crate) fn overlay(&mut self, page_number: u32, page: Page) {
         let region = self.regions.get_mut(&region_of(page_number)).expect("the page's region is there");
         region.cap_mut().write(page_of(page_number), page.into()).expect("the page lies within its cap");
-    }
-}
-
-/// The offset in its region of the last byte before `end`, which is neither 0 nor above 2^32.
-fn last_linear(end: u64) -> u32 {
-    u32::try_from(end - 1).expect("a region has at most 2^32 bytes")
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "at most 8")]
-fn scalar_bytes(length: u64) -> usize {
-    length.min(8) as usize
-}
-
-/// The little-endian value of one of the four widths at the start of `bytes`.
-#[inline]
-fn load_scalar(bytes: &[u8], length: u64) -> Option<u64> {
-    match length {
-        1 => bytes.first().map(|&byte| byte.into()),
-        2 => bytes.first_chunk().map(|&bytes| u16::from_le_bytes(bytes).into()),
-        4 => bytes.first_chunk().map(|&bytes| u32::from_le_bytes(bytes).into()),
-        8 => bytes.first_chunk().map(|&bytes| u64::from_le_bytes(bytes)),
-        _ => None,
-    }
-}
-
-/// Stores the low bytes of a value of one of the four widths to the start of `bytes`; tells whether it did.
-#[inline]
-fn store_scalar(bytes: &mut [u8], length: u64, value: u64) -> bool {
-    fn put<const N: usize>(bytes: &mut [u8], value: u64) -> bool {
-        let Some(place) = bytes.first_chunk_mut::<N>() else { return false };
-        place.copy_from_slice(&value.to_le_bytes()[..N]);
-        true
-    }
-    match length {
-        1 => put::<1>(bytes, value),
-        2 => put::<2>(bytes, value),
-        4 => put::<4>(bytes, value),
-        8 => put::<8>(bytes, value),
-        _ => false,
     }
 }
