@@ -146,7 +146,10 @@ impl Memory {
         let span = plan.0;
         self.assert_current(&span);
         assert_eq!(bytes.len() as u64, span.length, "a plan is for exactly its bytes");
-        self.read_pieces(span.address, bytes);
+        match self.working.frame_at(span.frame, span.address >> PAGE_OFFSET_BITS) {
+            Some(frame) => bytes.copy_from_slice(&frame.bytes()[page_offset(span.address)..][..bytes.len()]),
+            None => self.read_pieces(span.address, bytes),
+        }
     }
 
     /// Stores the planned bytes.
@@ -157,7 +160,12 @@ impl Memory {
         let span = plan.0;
         self.assert_current(&span);
         assert_eq!(bytes.len() as u64, span.length, "a plan is for exactly its bytes");
-        self.write_pieces(span.address, bytes);
+        match self.working.frame_at_mut(span.frame, span.address >> PAGE_OFFSET_BITS) {
+            Some(frame) => {
+                frame.bytes_mut()[page_offset(span.address)..][..bytes.len()].copy_from_slice(bytes);
+            }
+            None => self.write_pieces(span.address, bytes),
+        }
     }
 
     /// The content of a page that may be executed. It stands for the whole call: no page can be both written and executed.

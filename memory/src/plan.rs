@@ -25,7 +25,7 @@ pub(crate) struct Span {
     pub(crate) address: u64,
     pub(crate) length: u64,
     pub(crate) touches: Touches,
-    /// Where the frame of the one page is expected, or [`Span::NO_FRAME`].
+    /// Where the frame is, if all bytes lie in one page that the access does not touch first; or [`Span::NO_FRAME`].
     pub(crate) frame: u32,
     /// The memory's epoch when the plan was made.
     pub(crate) epoch: u64,
