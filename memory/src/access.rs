@@ -211,8 +211,8 @@ impl Memory {
         Ok(())
     }
 
-    /// Writes for the host, whatever the permissions. The call's touches do not change: a page that the call has touched is
-    /// written in the working set; any other goes to its cap's overlay, below the call, and still counts as cold.
+    /// Writes for the host, whatever the permissions. The call's touches do not change: a page that the call has stored to is
+    /// written in the working set; any other is written in its cap's overlay, below the call, and is as cold as before.
     ///
     /// # Errors
     /// Names the first byte that is not there; nothing has been written then.
@@ -223,14 +223,19 @@ impl Memory {
         }
         for piece in pieces(address, bytes.len()) {
             let new = &bytes[piece.done..][..piece.length];
-            if let Some(frame) = self.working.find(piece.page_number) {
-                self.working.frame_mut(frame).bytes_mut()[piece.offset..][..piece.length]
-                    .copy_from_slice(new);
+            let frame = self.working.find(piece.page_number);
+            if let Some(Content::Dirty(page)) = frame.map(|frame| &mut self.working.frame_mut(frame).content)
+            {
+                page[piece.offset..][..piece.length].copy_from_slice(new);
                 continue;
             }
             let mut page = Box::new(self.planned(piece.page_number).bytes().clone());
             page[piece.offset..][..piece.length].copy_from_slice(new);
-            self.overlay(piece.page_number, Page::new(page));
+            let page = Page::new(page);
+            if let Some(frame) = frame {
+                self.working.frame_mut(frame).content = Content::Clean(page.clone());
+            }
+            self.overlay(piece.page_number, page);
         }
         Ok(())
     }

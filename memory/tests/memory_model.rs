@@ -138,7 +138,7 @@ impl Twin {
     }
 
     fn pages(address: u64, length: u64) -> BTreeSet<u64> {
-        (0..length).map(|byte| (address + byte) / PAGE).collect()
+        if length == 0 { BTreeSet::new() } else { (address / PAGE..=(address + length - 1) / PAGE).collect() }
     }
 
     fn load(&mut self, address: u64, length: u64) -> Vec<u8> {
@@ -285,7 +285,7 @@ fn width() -> impl Strategy<Value = u64> {
 }
 
 fn length() -> impl Strategy<Value = u64> {
-    prop_oneof![1 => Just(0), 4 => 1..40_u64, 2 => 4000..4200_u64, 1 => 8000..20_000_u64]
+    prop_oneof![1 => Just(0), 4 => 1..40_u64, 2 => 4000..4200_u64, 1 => 8000..13_000_u64]
 }
 
 fn byte() -> impl Strategy<Value = u8> {

@@ -277,6 +277,29 @@ fn a_poke_over_a_planned_missing_page_is_what_is_loaded() {
 }
 
 #[test]
+fn a_poke_is_no_touch_whatever_the_call_did_before() {
+    let mut memory = memory_with(state(DataCap::empty(4096).unwrap()));
+    let touches = |memory: &mut Memory| {
+        let reads = memory.plan_load(REGION_2, 8).unwrap().touches().first_reads;
+        (reads, memory.plan_store(REGION_2, 8).unwrap().touches().first_writes)
+    };
+    let mut poke = |value, expected| {
+        memory.poke(REGION_2, &[value]).unwrap();
+        assert_eq!(touches(&mut memory), expected);
+        match expected {
+            (1, 1) => assert_eq!(load(&mut memory, REGION_2), u64::from(value)),
+            _ => store(&mut memory, REGION_2 + 8, 0),
+        }
+    };
+    poke(1, (1, 1));
+    poke(2, (0, 1));
+    poke(3, (0, 0));
+    assert_eq!(load(&mut memory, REGION_2), 3);
+    memory.settle();
+    assert_eq!(load(&mut memory, REGION_2), 3);
+}
+
+#[test]
 fn a_snapshot_before_a_call_keeps_the_root() {
     let mut memory = memory_with(state(DataCap::from_pages(1 << 32, [(77, slot(1))]).unwrap()));
     let before = memory.region_leaf(2);
