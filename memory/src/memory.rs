@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use travertine_merkle::{GeneralizedIndex, Hash, ZERO_HASH};
+use travertine_merkle::{Hash, ZERO_HASH};
 
 use crate::cap::CapError;
 use crate::fault::FaultReason;
@@ -148,10 +148,10 @@ impl Memory {
     ///
     /// # Errors
     /// If the region's cap is dirty, no node is there, or a page that is needed cannot be loaded.
-    pub fn node(&self, number: u8, gindex: GeneralizedIndex) -> Result<Hash, NodeError> {
+    pub fn node(&self, number: u8, gindex: u64) -> Result<Hash, NodeError> {
         match self.regions.get(&number) {
             Some(region) => region.node(gindex, |leaf| self.fetch(leaf).ok()),
-            None if gindex == GeneralizedIndex::ROOT => Ok(ZERO_HASH),
+            None if gindex == 1 => Ok(ZERO_HASH),
             None => Err(NodeError::OutsideTree { gindex, page_count: 0 }),
         }
     }

@@ -1,7 +1,7 @@
 //! Nodes of the state tree below a region's leaf, for provers.
 
 use travertine_merkle::layout::PAGE_CHUNKS;
-use travertine_merkle::{GeneralizedIndex, Hash, merkleize, region_leaf, uint64_chunk};
+use travertine_merkle::{Hash, merkleize, region_leaf, uint64_chunk};
 
 use crate::cap::CapError;
 use crate::page::{PAGE_BYTES, Page, PageBytes, PageSlot};
@@ -14,7 +14,7 @@ pub enum NodeError {
     #[error("there is no node {gindex} in a region of {page_count} pages")]
     OutsideTree {
         /// The index, counted from the region's leaf as 1.
-        gindex: GeneralizedIndex,
+        gindex: u64,
         /// Pages of the region; 0 if it is absent.
         page_count: u32,
     },
@@ -52,13 +52,9 @@ impl Region {
     ///
     /// # Errors
     /// If the cap is dirty, no node is there, or a page that is needed cannot be loaded.
-    pub fn node(
-        &self,
-        gindex: GeneralizedIndex,
-        load: impl FnOnce(&Hash) -> Option<Page>,
-    ) -> Result<Hash, NodeError> {
+    pub fn node(&self, gindex: u64, load: impl FnOnce(&Hash) -> Option<Page>) -> Result<Hash, NodeError> {
         let cap_root = self.cap().root()?;
-        match gindex.get() {
+        match gindex {
             LEAF => Ok(region_leaf(self.meta(), &cap_root)),
             META => Ok(uint64_chunk(self.meta())),
             CAP => Ok(cap_root),
@@ -69,16 +65,17 @@ impl Region {
 
     fn node_below_pages(
         &self,
-        gindex: GeneralizedIndex,
+        gindex: u64,
         load: impl FnOnce(&Hash) -> Option<Page>,
     ) -> Result<Hash, NodeError> {
         let slab = self.cap().backing();
         let outside = NodeError::OutsideTree { gindex, page_count: slab.page_count() };
-        let depth = gindex.depth().checked_sub(PAGES.ilog2()).ok_or(outside)?;
-        if gindex.get() >> depth != PAGES {
+        let depth =
+            gindex.checked_ilog2().and_then(|depth| depth.checked_sub(PAGES.ilog2())).ok_or(outside)?;
+        if gindex >> depth != PAGES {
             return Err(outside);
         }
-        let index = gindex.get() - (PAGES << depth);
+        let index = gindex - (PAGES << depth);
         if depth <= slab.depth() {
             return slab.node(depth, index).ok_or(outside);
         }
