@@ -272,7 +272,7 @@ fn address() -> impl Strategy<Value = u64> {
         8 => prop::sample::select(vec![1_u64, 2, 2, 2, 3, 3, 3, 4, 5, 254, 255]),
         1 => prop::sample::select(vec![0_u64, 6, 253]),
     ];
-    let page = prop_oneof![6 => 0..8_u64, 3 => 14..22_u64, 2 => Just(1_u64 << 20), 1 => Just((1 << 20) - 1)];
+    let page = prop_oneof![8 => 0..3_u64, 4 => 3..8_u64, 3 => 15..21_u64, 2 => Just(1_u64 << 20), 1 => Just((1 << 20) - 1)];
     let edge = prop_oneof![4 => -9..9_i64, 1 => -4096..4096_i64];
     let wide = prop_oneof![30 => Just(0_u64), 1 => Just(1 << 40), 1 => Just(0xFFFF_FF00_0000_0000), 1 => Just(1 << 63)];
     (region, page, edge, wide).prop_map(|(region, page, edge, wide)| {
