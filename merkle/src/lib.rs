@@ -41,7 +41,9 @@ mod state;
 
 pub use gindex::{GeneralizedIndex, GindexError};
 pub use hash::{Hash, ZERO_HASH, hash_pair, zero_hash};
-pub use leaf::{PaddingError, RegionHeader, cap_root, decode_uint64_chunk, page_leaf, region_leaf};
+pub use leaf::{
+    PaddingError, RegionHeader, cap_root, decode_uint64_chunk, page_is_zero, page_leaf, region_leaf,
+};
 pub use merkleize::{ceil_log2, merkleize, mix_in_length, uint64_chunk};
 pub use multiproof::{MultiproofError, helper_indices, verify_multiproof};
 pub use proof::{
