@@ -137,7 +137,9 @@ mod tests {
                     assert_eq!(line.address.0, next, "{name}");
                     next += u64::from(line.bits.length);
                 }
-                assert_eq!(next, segment.address + segment.data.len() as u64, "{name}");
+                // The last line may hold some of the zeros that follow the content.
+                let end = segment.address + segment.data.len() as u64;
+                assert!((end..end + 4).contains(&next), "{name}");
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::error::InputError;
 use crate::files;
 
 const SNAPSHOT_FILE: &str = "machine.trv";
-const LOCK_FILE: &str = "lock";
+const LOCK_FILE: &str = "machine.lock";
 
 /// No snapshot is longer: positions in it are 32-bit and signed.
 const MAX_SNAPSHOT_BYTES: u64 = 1 << 31;

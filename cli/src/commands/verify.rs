@@ -6,7 +6,7 @@ use serde::Serialize;
 use thiserror::Error;
 use travertine_memory::Address;
 use travertine_merkle::{
-    CLAIMED_BYTES_LIMIT, Claim, Hash, MemoryProof, PROOF_BYTES_LIMIT, Proven, VerifyError,
+    CLAIMED_BYTES_LIMIT, Claim, DecodeError, Hash, MemoryProof, PROOF_BYTES_LIMIT, Proven, VerifyError,
 };
 
 use crate::arguments::{FileSource, Source, check_stdin, parse_hash, parse_number, parse_region};
@@ -71,13 +71,15 @@ enum Subject {
 enum Refusal {
     #[error("the proof is for another root: {}", Hex(.0))]
     OtherRoot(Hash),
+    #[error("not an intact proof: {0}")]
+    Broken(DecodeError),
     #[error(transparent)]
     Proof(VerifyError),
     #[error("the proof is not about what was asked, but about {0}")]
     OtherClaim(String),
     #[error("the proof is about a region, not about bytes")]
     NoBytes,
-    #[error("{} proven, but --data has {data}", if *.proven == 1 { "1 byte is".to_owned() } else { format!("{} are", counted(*.proven, "byte")) })]
+    #[error("--data has {}, the proof is about {proven}", counted(*.data as u64, "byte"))]
     OtherLength { proven: u64, data: usize },
     #[error("the byte at {} is proven to be {proven:#04x}, not {data:#04x}", located(*.address))]
     OtherData { address: u64, proven: u8, data: u8 },
@@ -114,7 +116,7 @@ impl Arguments {
 
 /// Verifies all that the proof claims: each claim with its proven value.
 fn prove_claims(proof: &[u8], root: &Hash) -> Result<Vec<(Claim, Proven)>, Refusal> {
-    let proof = MemoryProof::decode(proof).map_err(|error| Refusal::Proof(error.into()))?;
+    let proof = MemoryProof::decode(proof).map_err(Refusal::Broken)?;
     let proven = proof.verify(root, &proof.claims).map_err(|error| match error {
         VerifyError::OtherRoot => Refusal::OtherRoot(proof.root),
         error => Refusal::Proof(error),

@@ -137,8 +137,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     if let Some(directory) = directory.filter(|_| settlement.outcome.is_success()) {
         directory.save(machine.state())?;
     }
-    let settlements = machine.state().settlements();
-    let circumstances = Circumstances { gas_limit: call.gas_limit, settlements, debug };
+    let circumstances = Circumstances {
+        gas_limit: call.gas_limit,
+        settlements: machine.state().settlements(),
+        state: arguments.state.as_ref().map(|path| path.display().to_string()),
+        debug,
+    };
     let report = Report::new(&settlement, || file.symbols(), circumstances);
     if arguments.json {
         out.json(&report)?;

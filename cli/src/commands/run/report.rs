@@ -33,6 +33,8 @@ pub(super) struct Report {
     receipt_root: Hex<Hash>,
     /// How many times the machine has settled, this call included.
     settlements: u64,
+    /// The directory that keeps the machine.
+    state: Option<String>,
     debug: Option<DebugReport>,
 }
 
@@ -81,6 +83,7 @@ struct DirtyPageReport {
 pub(super) struct Circumstances {
     pub(super) gas_limit: u64,
     pub(super) settlements: u64,
+    pub(super) state: Option<String>,
     pub(super) debug: Option<DebugReport>,
 }
 
@@ -93,7 +96,11 @@ impl Report {
     ) -> Self {
         let symbol = match outcome {
             Outcome::Trapped(_) | Outcome::OutOfGas { .. } => symbols().describe(receipt.outcome.pc),
-            _ => None,
+            Outcome::Halted { .. }
+            | Outcome::Returned
+            | Outcome::Reverted
+            | Outcome::HostCall(_)
+            | Outcome::Stepped => None,
         };
         Self {
             success: outcome.is_success(),
@@ -108,6 +115,7 @@ impl Report {
             dirty_pages: dirty_pages(receipt),
             receipt_root: Hex(receipt.root()),
             settlements: circumstances.settlements,
+            state: circumstances.state,
             debug: circumstances.debug,
         }
     }
@@ -116,6 +124,9 @@ impl Report {
     pub(super) fn write(&self, out: &mut Output) -> io::Result<()> {
         let verdict = if self.success { "ok" } else { "failed" };
         writeln!(out, "{verdict}: {}", self.message)?;
+        if matches!(self.outcome, OutcomeReport::OutOfGas { .. }) {
+            writeln!(out, "hint: --gas raises the limit")?;
+        }
         if !self.output.0.is_empty() {
             writeln!(out, "output       {}", self.output)?;
             if let Some(reading) = reading(&self.output.0) {
@@ -126,6 +137,11 @@ impl Report {
         self.write_events(out)?;
         writeln!(out, "old root     {}", self.old_root)?;
         writeln!(out, "new root     {}", self.new_root)?;
+        if let Some(directory) = &self.state {
+            let settlements = counted(self.settlements, "settlement");
+            let what = if self.success { "saved" } else { "unchanged" };
+            writeln!(out, "state        {what} in {directory}, {settlements}")?;
+        }
         self.write_dirty_pages(out)
     }
 
@@ -184,7 +200,6 @@ fn message(outcome: &Outcome, receipt: &Receipt, symbol: Option<&str>) -> String
             Some(reason) => format!("reverted: {reason}"),
             None => "reverted".to_owned(),
         },
-        Outcome::OutOfGas { .. } => format!("{outcome}{place}; --gas sets the limit"),
         outcome => format!("{outcome}{place}"),
     }
 }
