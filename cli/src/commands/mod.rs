@@ -1,0 +1,47 @@
+//! The subcommands.
+
+mod completions;
+mod disasm;
+mod inspect;
+mod prove;
+mod root;
+mod run;
+mod schedule;
+mod verify;
+
+use clap::Subcommand;
+
+use crate::error::InputError;
+use crate::output::Verdict;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(run::Arguments),
+    Inspect(inspect::Arguments),
+    Disasm(disasm::Arguments),
+    Root(root::Arguments),
+    Prove(prove::Arguments),
+    Verify(verify::Arguments),
+    Schedule(schedule::Arguments),
+    Completions(completions::Arguments),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    /// [`InputError`] if the input cannot be used.
+    pub(crate) fn run(&self) -> Result<Verdict, InputError> {
+        match self {
+            Self::Run(arguments) => run::run(arguments),
+            Self::Inspect(arguments) => inspect::run(arguments),
+            Self::Disasm(arguments) => disasm::run(arguments),
+            Self::Root(arguments) => root::run(arguments),
+            Self::Prove(arguments) => prove::run(arguments),
+            Self::Verify(arguments) => verify::run(arguments),
+            Self::Schedule(arguments) => schedule::run(arguments),
+            Self::Completions(arguments) => completions::run(arguments),
+        }
+    }
+}

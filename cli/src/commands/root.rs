@@ -1,0 +1,58 @@
+//! `travertine root`: what a state directory holds.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use travertine_merkle::Hash;
+
+use crate::error::InputError;
+use crate::output::{Hex, Output, Verdict, grouped};
+use crate::regions::{RegionReport, region_reports, write_regions};
+use crate::state_directory::StateDirectory;
+
+/// Print a machine's state root, and what else it commits to.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  travertine root --state my-counter")]
+pub(crate) struct Arguments {
+    /// The directory that `run --state` keeps the machine in.
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    root: Hex<Hash>,
+    settlements: u64,
+    image: Hex<Hash>,
+    schedule: Hex<Hash>,
+    regions: Vec<RegionReport>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
+    let state = StateDirectory(&arguments.state).require()?;
+    let report = Report {
+        root: Hex(state.root()),
+        settlements: state.settlements(),
+        image: Hex(state.image()),
+        schedule: Hex(state.schedule()),
+        regions: region_reports(state.memory()),
+    };
+    let mut out = Output::new();
+    if arguments.json {
+        out.json(&report)?;
+    } else {
+        writeln!(out, "root         {}", report.root)?;
+        writeln!(out, "settlements  {}", grouped(report.settlements))?;
+        writeln!(out, "image        {}", report.image)?;
+        writeln!(out, "schedule     {}", report.schedule)?;
+        write_regions(&mut out, &report.regions)?;
+    }
+    out.flush()?;
+    Ok(Verdict::Success)
+}

@@ -1,0 +1,184 @@
+//! `travertine run`: one call of a contract.
+
+mod debug;
+mod report;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use travertine_merkle::Hash;
+use travertine_vm::{Call, Context, Engine, MAX_INPUT_BYTES, Machine, Outcome, RunLimit, Settlement};
+
+use crate::arguments::{FileSource, ScheduleSource, Source, check_stdin, parse_hash, parse_number};
+use crate::error::InputError;
+use crate::files;
+use crate::output::{Output, Verdict};
+use crate::program::ProgramFile;
+use crate::progress::Progress;
+use crate::state_directory::LockedDirectory;
+use debug::{DebugHost, Kept, Sink};
+use report::{Circumstances, Report};
+
+/// Instructions between two updates of the progress line.
+const SLICE_STEPS: u64 = 1 << 23;
+
+/// Call a contract once.
+///
+/// The contract's debug output is passed on; then come the outcome, the output, gas, events, state roots and changed pages.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  the contract returned, or exited with code 0
+  1  it reverted, trapped, ran out of gas, or exited with another code
+  2  unusable input: the contract was not called, and the state is as it was
+
+Examples:
+  travertine run sha256.elf --input @letter.txt
+  travertine run counter.elf --state my-counter --input 0500000000000000
+  travertine run token.elf --state my-token --input 04 --json")]
+pub(crate) struct Arguments {
+    /// The program, a static RISC-V ELF file; - reads it from standard input.
+    program: FileSource,
+    /// The input, in hexadecimal; @FILE reads it from a file as it is, - from standard input.
+    #[arg(long, value_name = "HEX|@FILE|-", default_value = "")]
+    input: Source,
+    /// What the call may use, in gas.
+    #[arg(long, value_name = "GAS", value_parser = parse_number, default_value = "100_000_000")]
+    gas: u64,
+    /// Keep the machine in this directory: a call goes on from the last successful one.
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// The gas schedule: a name, or a file as `travertine schedule` prints it.
+    #[arg(long, value_name = "FILE|NAME", default_value = "default")]
+    schedule: ScheduleSource,
+    /// Write the call's receipt to this file, as SSZ bytes.
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    /// Print one JSON object; the contract's debug output is a field of it.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    context: ContextArguments,
+}
+
+/// What the contract is told about the call and the block.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Call context")]
+struct ContextArguments {
+    /// The account that calls: 64 hexadecimal digits [default: zeros].
+    #[arg(long, value_name = "HEX", value_parser = parse_hash)]
+    caller: Option<Hash>,
+    /// The contract's own account [default: zeros].
+    #[arg(long = "self", value_name = "HEX", value_parser = parse_hash)]
+    contract: Option<Hash>,
+    /// The account that began the chain of calls [default: the caller].
+    #[arg(long, value_name = "HEX", value_parser = parse_hash)]
+    origin: Option<Hash>,
+    /// The block's number.
+    #[arg(long, value_name = "NUMBER", value_parser = parse_number, default_value = "0")]
+    block_number: u64,
+    /// The block's timestamp, in the chain's unit.
+    #[arg(long, value_name = "NUMBER", value_parser = parse_number, default_value = "0")]
+    timestamp: u64,
+    /// The chain.
+    #[arg(long, value_name = "NUMBER", value_parser = parse_number, default_value = "0")]
+    chain_id: u64,
+    /// Hash of the block's header [default: zeros].
+    #[arg(long, value_name = "HEX", value_parser = parse_hash)]
+    block_hash: Option<Hash>,
+}
+
+impl ContextArguments {
+    fn context(&self) -> Context {
+        let caller = self.caller.unwrap_or_default();
+        Context {
+            block_number: self.block_number,
+            block_timestamp: self.timestamp,
+            call_depth: 0,
+            chain_id: self.chain_id,
+            caller,
+            contract: self.contract.unwrap_or_default(),
+            origin: self.origin.unwrap_or(caller),
+            block_hash: self.block_hash.unwrap_or_default(),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
+    check_stdin(("PROGRAM", &arguments.program.0), ("--input", &arguments.input))?;
+    let schedule = arguments.schedule.read()?;
+    let engine = Engine::new(schedule)
+        .map_err(|error| InputError::Schedule { name: arguments.schedule.name(), error })?;
+    let file = ProgramFile::read(&arguments.program.0, &engine)?;
+    let call = Call {
+        input: arguments.input.read(MAX_INPUT_BYTES)?,
+        gas_limit: arguments.gas,
+        context: arguments.context.context(),
+    };
+    let directory = arguments.state.as_deref().map(LockedDirectory::lock).transpose()?;
+    let mut machine = machine(&engine, &file, directory.as_ref())?;
+
+    let mut out = Output::new();
+    let sink = if arguments.json { Sink::Kept(Kept::default()) } else { Sink::Streams(&mut out) };
+    let mut host = DebugHost { sink, progress: Progress::new(), failure: None };
+    let settlement = make_call(&mut machine, &call, &mut host)?;
+    let debug = match host.sink {
+        Sink::Kept(kept) => Some(kept.report()),
+        Sink::Streams(_) => None,
+    };
+    if let Some(error) = host.failure {
+        return Err(error.into());
+    }
+
+    // The state last: when anything fails, it is as if the call had not been made.
+    if let Some(path) = &arguments.receipt {
+        files::write_atomically(path, &settlement.receipt.to_ssz())?;
+    }
+    if let Some(directory) = directory.filter(|_| settlement.outcome.is_success()) {
+        directory.save(machine.state())?;
+    }
+    let circumstances = Circumstances {
+        gas_limit: call.gas_limit,
+        settlements: machine.state().settlements(),
+        state: arguments.state.as_ref().map(|path| path.display().to_string()),
+        debug,
+    };
+    let report = Report::new(&settlement, || file.symbols(), circumstances);
+    if arguments.json {
+        out.json(&report)?;
+    } else {
+        report.write(&mut out)?;
+    }
+    out.flush()?;
+    Ok(Verdict::of(report.success))
+}
+
+/// The machine from the directory, or a new one.
+fn machine(
+    engine: &Engine,
+    file: &ProgramFile,
+    directory: Option<&LockedDirectory<'_>>,
+) -> Result<Machine, InputError> {
+    let Some(directory) = directory.map(LockedDirectory::directory) else {
+        return Ok(engine.instantiate(&file.program));
+    };
+    match directory.read()? {
+        None => Ok(engine.instantiate(&file.program)),
+        Some(state) => engine
+            .restore(&file.program, state)
+            .map_err(|error| InputError::OtherMachine { path: directory.0.into(), error }),
+    }
+}
+
+/// Makes the call in slices, so that a person sees how far it is. The slices do not show in the result.
+fn make_call(machine: &mut Machine, call: &Call, host: &mut DebugHost<'_>) -> Result<Settlement, InputError> {
+    machine.begin(call)?;
+    let mut instructions = 0_u64;
+    while machine.run(host, RunLimit::steps(SLICE_STEPS))? == Outcome::Stepped {
+        instructions = instructions.saturating_add(SLICE_STEPS);
+        let used = machine.meter().map_or(0, travertine_gas::Meter::used);
+        host.progress.show(instructions, used, call.gas_limit);
+    }
+    host.progress.clear();
+    Ok(machine.finish()?)
+}
