@@ -18,7 +18,7 @@ const MAX_SCHEDULE_BYTES: u64 = 1 << 16;
 /// Why text is not bytes in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum HexError {
-    #[error("`{character}` at position {position} is not a hexadecimal digit (a file is given as @FILE)")]
+    #[error("`{character}` at position {position} is not a hexadecimal digit")]
     Digit { character: char, position: usize },
     #[error("{0} hexadecimal digits: bytes have two each")]
     Odd(usize),

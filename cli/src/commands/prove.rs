@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     /// The directory that `run --state` keeps the machine in.
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
-    /// Address of the first byte: 2:1:0x40, 0x200010040 or [X:2,Y:1,Z:64].
+    /// Address of the first byte: 2:1:0x40, 0x200010040 or `[X:2,Y:1,Z:64]`.
     #[arg(required_unless_present = "region", requires = "length")]
     address: Option<Address>,
     /// How many bytes.

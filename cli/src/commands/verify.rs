@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     /// The state root that you trust: 64 hexadecimal digits, with or without 0x.
     #[arg(long, value_name = "HEX", value_parser = parse_hash)]
     root: Hash,
-    /// The address that must be proven: 2:1:0x40, 0x200010040 or [X:2,Y:1,Z:64].
+    /// The address that must be proven: 2:1:0x40, 0x200010040 or `[X:2,Y:1,Z:64]`.
     #[arg(long)]
     address: Option<Address>,
     /// How many bytes must be proven there; if it is not given, as many as --data has, or as the proof says.

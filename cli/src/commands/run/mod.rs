@@ -65,13 +65,13 @@ pub(crate) struct Arguments {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Call context")]
 struct ContextArguments {
-    /// The account that calls: 64 hexadecimal digits [default: zeros].
+    /// The account that calls: 64 hexadecimal digits (default: zeros).
     #[arg(long, value_name = "HEX", value_parser = parse_hash)]
     caller: Option<Hash>,
-    /// The contract's own account [default: zeros].
+    /// The contract's own account (default: zeros).
     #[arg(long = "self", value_name = "HEX", value_parser = parse_hash)]
     contract: Option<Hash>,
-    /// The account that began the chain of calls [default: the caller].
+    /// The account that began the chain of calls (default: the caller).
     #[arg(long, value_name = "HEX", value_parser = parse_hash)]
     origin: Option<Hash>,
     /// The block's number.
@@ -83,7 +83,7 @@ struct ContextArguments {
     /// The chain.
     #[arg(long, value_name = "NUMBER", value_parser = parse_number, default_value = "0")]
     chain_id: u64,
-    /// Hash of the block's header [default: zeros].
+    /// Hash of the block's header (default: zeros).
     #[arg(long, value_name = "HEX", value_parser = parse_hash)]
     block_hash: Option<Hash>,
 }
