@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const PAGES: [&str; 1] = ["docs/tour.md"];
+const PAGES: [&str; 2] = ["README.md", "docs/tour.md"];
 
 /// Stands between the outputs of two commands.
 const MARK: &str = "-- next command --";
