@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 const PAGES: [&str; 2] = ["README.md", "docs/tour.md"];
 
 /// Stands between the outputs of two commands.
-const MARK: &str = "-- next command --";
+const MARK: &str = "-- next command --\n";
+const ECHO_MARK: &str = "echo '-- next command --'";
 
 /// `cargo run … -- ARGUMENTS` runs the command that was built for the test.
 const PRELUDE: &str = r#"
@@ -55,21 +56,21 @@ fn pieces(page: &str) -> Vec<Piece<'_>> {
 fn play(pieces: &[Piece<'_>], root: &Path) -> Vec<String> {
     let directory = tempfile::tempdir().expect("a temporary directory");
     symlink(root.join("fixtures"), directory.path().join("fixtures")).expect("a link to the fixtures");
-    let mut script = PRELUDE.to_owned();
+    let mut script = vec![PRELUDE];
     for piece in pieces {
         if let Piece::Command { line, .. } = piece {
-            script += &format!("echo '{MARK}'\n{}\n", &line[2..]);
+            script.extend([ECHO_MARK, &line[2..]]);
         }
     }
     let ended = Command::new("sh")
-        .args(["-c", &script])
+        .args(["-c", &script.join("\n")])
         .env("TRAVERTINE", env!("CARGO_BIN_EXE_travertine"))
         .current_dir(directory.path())
         .stdin(Stdio::null())
         .output()
         .expect("a shell");
     let printed = String::from_utf8(ended.stdout).expect("UTF-8");
-    printed.split(&format!("{MARK}\n")).skip(1).map(str::to_owned).collect()
+    printed.split(MARK).skip(1).map(str::to_owned).collect()
 }
 
 #[test]
@@ -82,9 +83,10 @@ fn pages_show_what_is_printed() {
         let mut played = String::new();
         for piece in &pieces {
             match piece {
-                Piece::Text(line) => played += &format!("{line}\n"),
+                Piece::Text(line) => played.extend([line, "\n"]),
                 Piece::Command { line, .. } => {
-                    played += &format!("{line}\n{}", printed.next().expect("an output for each command"));
+                    let output = printed.next().expect("an output for each command");
+                    played.extend([line, "\n", &output]);
                 }
             }
         }
