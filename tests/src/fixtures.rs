@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use travertine_merkle::Hash;
-use travertine_vm::{Call, Context, Engine, Host, Machine, Outcome, Settlement, TrapCause, symbols};
+use travertine_vm::{Call, Context, Engine, Host, Machine, Outcome, Settlement, symbols};
 
 /// More gas than any fixture needs, unless its call says otherwise.
 pub const GAS_LIMIT: u64 = 1 << 32;
@@ -46,7 +46,7 @@ pub enum Ending {
     Trapped {
         /// The trap's stable name.
         trap: String,
-        /// [`TrapCause::detail`]: bits, address, or number of the host call; `None` if nobody says.
+        /// [`TrapCause::detail`](travertine_vm::TrapCause::detail): bits, address, or number of the host call; `None` if nobody says.
         detail: Option<u64>,
     },
     /// The gas limit was reached.
