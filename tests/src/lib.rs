@@ -1,1 +1,6 @@
-//! Tests that cross crates live in `tests/`; this library is empty.
+//! What the tests that cross crates share: the fixtures with what they must answer. The tests themselves lie in `tests/`.
+
+pub mod fixtures;
+mod random;
+
+pub use random::Random;

@@ -1,0 +1,192 @@
+//! State roots and proofs are judged by Python scripts that know nothing but SHA-256 and the documentation.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Map, Value, json};
+use travertine_gas::Schedule;
+use travertine_memory::{Memory, Region};
+use travertine_merkle::layout::{PAGE_BYTES, REGION_BYTES, STATE_VERSION};
+use travertine_merkle::{Claim, Hash, verify_memory_proof};
+use travertine_tests::{Random, fixtures};
+use travertine_vm::{IMAGE_VERSION, Machine};
+
+/// Runs a script of `tests/oracle`; `None`, and a word about it, where there is no Python.
+fn python(script: &str, arguments: &[String]) -> Option<Output> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("oracle").join(script);
+    match Command::new("python3").arg(script).args(arguments).output() {
+        Ok(output) => Some(output),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            println!("skipped: python3 is not installed");
+            None
+        }
+        Err(error) => panic!("python3: {error}"),
+    }
+}
+
+/// An empty folder for the files of one test.
+fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().expect("the target folder's path is UTF-8").to_owned()
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    String::from_utf8(output.stdout.clone()).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// The machine's settled state in the form that `state_root.py` describes.
+fn dump(machine: &Machine) -> Value {
+    let schedule = Schedule::default();
+    let prices = schedule.prices().map(|(_, price)| price);
+    let image = machine.program().image();
+    let segments = image
+        .segments()
+        .iter()
+        .map(|segment| json!([segment.address, segment.memory_size, segment.permissions.bits()]));
+    json!({
+        "version": STATE_VERSION,
+        "gas_schedule": std::iter::once(schedule.version).chain(prices).collect::<Vec<u64>>(),
+        "settlements": machine.state().settlements(),
+        "regions": dump_regions(machine.state().memory()),
+        "image": {
+            "version": IMAGE_VERSION,
+            "entry": image.entry(),
+            "segments": segments.collect::<Vec<_>>(),
+            "regions": dump_regions(machine.program().memory()),
+        },
+    })
+}
+
+fn dump_regions(memory: &Memory) -> Vec<Value> {
+    let dump = |(number, region): (u8, &Region)| {
+        json!({
+            "number": number,
+            "kind": region.kind().code(),
+            "permissions": region.permissions().bits(),
+            "flags": region.flags(),
+            "size": region.cap().size(),
+            "pages": dump_pages(memory, number, region),
+        })
+    };
+    memory.regions().map(dump).collect()
+}
+
+fn dump_pages(memory: &Memory, number: u8, region: &Region) -> Map<String, Value> {
+    let mut pages = Map::new();
+    for (page, _) in region.cap().pages_in(0..region.cap().page_count()) {
+        let mut bytes = vec![0; usize::try_from(PAGE_BYTES).unwrap()];
+        memory.peek(u64::from(number) * REGION_BYTES + u64::from(page) * PAGE_BYTES, &mut bytes).unwrap();
+        pages.insert(page.to_string(), hex::encode(bytes).into());
+    }
+    pages
+}
+
+#[test]
+fn state_roots_are_those_that_python_computes_from_the_memory() {
+    let folder = folder("state_root");
+    let (mut paths, mut roots) = (Vec::new(), Vec::new());
+    for fixture in fixtures::all() {
+        for (when, machine) in [("new", fixture.machine()), ("settled", fixture.settled())] {
+            let path = folder.join(format!("{}-{when}.json", fixture.name));
+            fs::write(&path, dump(&machine).to_string()).unwrap();
+            paths.push(text(&path));
+            roots.push(hex::encode(machine.root()));
+        }
+    }
+    let Some(output) = python("state_root.py", &paths) else { return };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for ((path, root), computed) in paths.iter().zip(&roots).zip(lines(&output)) {
+        assert_eq!(&computed, root, "{path}");
+    }
+    assert_eq!(lines(&output).len(), roots.len());
+}
+
+/// Ranges of bytes of settled fixtures: one chunk, across chunks, pages and planes, zero pages, text.
+const RANGES: [(&str, u64, u64); 9] = [
+    ("counter", 0x2_0000_0000, 8),
+    ("counter", 0x1_f000_0000, 200),
+    ("token", 0x2_0001_0000, 64),
+    ("token", 0x2_0000_ffe0, 64),
+    ("token", 0x2_0001_0fff, 4098),
+    ("guestbook", 0x2_0000_0001, 300),
+    ("guestbook", 0x4_0000_0000, 70_000),
+    ("sieve", 0x1_fff0, 0x20),
+    ("sieve", 0x2_0123, 5_000),
+];
+
+#[test]
+fn python_accepts_and_refuses_the_same_proofs() {
+    const FLIPS: usize = 40;
+    let folder = folder("check_proof");
+    let mut random = Random::new(0x0eac1e);
+    for (number, (name, address, length)) in RANGES.into_iter().enumerate() {
+        let machine = fixtures::named(name).settled();
+        let claim = Claim::bytes(address, length);
+        let proof = machine.state().prove(&[claim]).unwrap().encode().unwrap();
+        let mut expected = vec![0; usize::try_from(length).unwrap()];
+        machine.peek(address, &mut expected).unwrap();
+
+        let mut proofs = vec![proof.clone()];
+        for _ in 0..FLIPS {
+            let mut flipped = proof.clone();
+            let bit = random.below(8 * proof.len() as u64);
+            flipped[usize::try_from(bit / 8).unwrap()] ^= 1 << (bit % 8);
+            proofs.push(flipped);
+        }
+        proofs.push(proof[..proof.len() - 32].to_vec());
+        proofs.push([&proof[..], &[0; 32]].concat());
+
+        let mut arguments = vec![hex::encode(machine.root()), address.to_string(), length.to_string()];
+        for (index, proof) in proofs.iter().enumerate() {
+            let path = folder.join(format!("{number}-{index}.proof"));
+            fs::write(&path, proof).unwrap();
+            arguments.push(text(&path));
+        }
+        let Some(output) = python("check_proof.py", &arguments) else { return };
+        let verdicts = lines(&output);
+        assert_eq!(verdicts.len(), proofs.len(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(verdicts[0], format!("valid {}", hex::encode(&expected)), "{name} {address:#x}");
+        assert_eq!(output.status.code(), Some(1), "{name} {address:#x}: some are invalid");
+        for (index, (proof, verdict)) in proofs.iter().zip(&verdicts).enumerate() {
+            let ours = verify_memory_proof(proof, &machine.root(), &[claim]);
+            assert_eq!(
+                ours.is_ok(),
+                verdict.starts_with("valid "),
+                "{name} {address:#x}, {index}: {verdict}, {ours:?}"
+            );
+            assert_eq!(ours.is_ok(), index == 0, "{name} {address:#x}, {index}: {verdict}");
+        }
+    }
+}
+
+#[test]
+fn python_refuses_a_proof_under_another_root_or_for_another_range() {
+    let machine = fixtures::named("token").settled();
+    let path = folder("other_claims").join("token.proof");
+    let (address, length) = (0x2_0001_0000, 64);
+    let proof = machine.state().prove(&[Claim::bytes(address, length)]).unwrap();
+    fs::write(&path, proof.encode().unwrap()).unwrap();
+    let check = |root: Hash, address: u64, length: u64| {
+        let arguments = [hex::encode(root), address.to_string(), length.to_string(), text(&path)];
+        python("check_proof.py", &arguments).map(|output| output.status.code().unwrap())
+    };
+    let mut other_root = machine.root();
+    other_root[31] ^= 1;
+    let codes = [
+        check(machine.root(), address, length),
+        check(other_root, address, length),
+        check(machine.root(), address + 32, length),
+        check(machine.root(), address, length - 1),
+        check(machine.root(), address, 0),
+    ];
+    if codes[0].is_some() {
+        assert_eq!(codes, [Some(0), Some(1), Some(1), Some(1), Some(2)]);
+    }
+}
