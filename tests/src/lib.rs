@@ -1,1 +1,10 @@
-//! Tests that cross crates live in `tests/`; this library is empty.
+//! What the tests that cross crates share: a writer of ELF files, a generator of random programs, the runner of
+//! `qemu-riscv64` and that of the machine. The tests themselves lie in `tests/`.
+
+pub mod elf;
+pub mod generator;
+pub mod machine;
+pub mod qemu;
+mod random;
+
+pub use random::Random;
