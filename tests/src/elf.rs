@@ -1,5 +1,7 @@
 //! A writer of minimal static ELF files: a header, program headers, and the content of the segments.
 
+use travertine_opcodes::{Instruction, encode};
+
 /// Permissions of a segment, as in `p_flags`; they are added.
 pub mod flags {
     /// Can be executed.
@@ -62,6 +64,17 @@ pub fn write(entry: u64, segments: &[Segment]) -> Vec<u8> {
         file.extend_from_slice(&segment.data);
     }
     file
+}
+
+/// A program of nothing but these instructions.
+///
+/// # Panics
+/// If one of them has no encoding.
+pub fn program(instructions: &[Instruction]) -> Vec<u8> {
+    const ENTRY: u64 = 0x1_0000;
+    let words = instructions.iter().map(|&one| encode(one).expect("the instruction has an encoding"));
+    let code = words.flat_map(u32::to_le_bytes).collect();
+    write(ENTRY, &[Segment::new(ENTRY, flags::READ | flags::EXECUTE, code)])
 }
 
 fn put16(file: &mut Vec<u8>, values: &[u16]) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use travertine_tests::machine;
-use travertine_tests::qemu::{Ending, Finished, Qemu};
+use travertine_tests::qemu::{Ending, Finished, Qemu, say_skipped};
 use travertine_vm::{Engine, Outcome};
 
 use crate::compare::folder;
@@ -50,7 +50,7 @@ fn qemu_does_with_the_fixtures_what_is_expected() {
     let Some(qemu) = Qemu::find(folder()) else { return };
     for program in programs() {
         if WITH_ZICOND.contains(&program.name.as_str()) && !qemu.has_zicond() {
-            println!("skipped: {} needs Zicond, which this qemu-riscv64 lacks", program.name);
+            say_skipped(&format!("{} needs Zicond, which this qemu-riscv64 lacks", program.name));
             continue;
         }
         assert_eq!(qemu.run_file(&program.elf).unwrap(), program.expected, "{}", program.name);
