@@ -1,0 +1,9 @@
+//! The machine against `qemu-riscv64`: the fixtures that use only `write` and `exit`, random programs that end well, and
+//! random programs that trap. Where qemu is not installed, what needs it is skipped in words.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod compare;
+mod faults;
+mod fixtures;
+mod programs;
