@@ -1,9 +1,11 @@
-//! What the tests that cross crates share: the fixtures with what they must answer, a writer of ELF files, a generator of
-//! random programs, the runner of `qemu-riscv64` and that of the machine. The tests themselves lie in `tests/`.
+//! What the tests that cross crates share: the fixtures with what they must answer, a writer of ELF files and the places
+//! of their fields, a generator of random programs, the runner of `qemu-riscv64` and that of the machine. The tests
+//! themselves lie in `tests/`.
 
 pub mod elf;
 pub mod fixtures;
 pub mod generator;
+pub mod hostile_elf;
 pub mod machine;
 pub mod qemu;
 mod random;
