@@ -1,5 +1,7 @@
 //! Every fixture answers what `fixtures/expected.json` says, which was computed without running it.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use travertine_tests::fixtures::{self, Console, Fixture};
 use travertine_vm::{Outcome, Trap};
 

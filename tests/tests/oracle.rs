@@ -1,5 +1,7 @@
 //! State roots and proofs are judged by Python scripts that know nothing but SHA-256 and the documentation.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -125,7 +127,7 @@ const RANGES: [(&str, u64, u64); 9] = [
 fn python_accepts_and_refuses_the_same_proofs() {
     const FLIPS: usize = 40;
     let folder = folder("check_proof");
-    let mut random = Random::new(0x0eac1e);
+    let mut random = Random::new(7);
     for (number, (name, address, length)) in RANGES.into_iter().enumerate() {
         let machine = fixtures::named(name).settled();
         let claim = Claim::bytes(address, length);

@@ -1,5 +1,7 @@
 //! Proofs of settled fixtures: what `prove` makes verifies and yields the machine's bytes, and anything else is refused.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use travertine_merkle::layout::{PAGE_BYTES, PLANE_BYTES, REGION_BYTES};
 use travertine_merkle::{
     Claim, ClaimError, ProveError, Proven, RegionHeader, VerifyError, verify_memory_proof,

@@ -2,6 +2,8 @@
 //! and in release builds, and in every run of one process. After a change of prices, formats or fixtures:
 //! `UPDATE_GOLDEN=1 cargo test -p travertine-tests --test receipts`.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use std::path::PathBuf;
 
 use serde_json::{Value, json};

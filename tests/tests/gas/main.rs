@@ -1,6 +1,8 @@
 //! Gas of every fixture run: it is the sum of its instructions' costs, the same however the run is sliced, and its limit
 //! is exact.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 mod naive;
 
 use naive::{Before, Naive};

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use travertine_gas::{Bill, Schedule};
-use travertine_opcodes::{GasClass, Instruction, Opcode, decode};
+use travertine_opcodes::{Decoded, GasClass, Instruction, Opcode, decode};
 use travertine_vm::{Cpu, Machine, Outcome, TrapCause, numbers};
 
 const PAGE_BYTES: u64 = 4096;
@@ -26,7 +26,7 @@ impl Before {
         // Behind a compressed instruction the memory may end.
         let read = machine.peek(cpu.pc(), &mut bytes).or_else(|_| machine.peek(cpu.pc(), &mut bytes[..2]));
         let decoded = read.ok().and_then(|()| decode(u32::from_le_bytes(bytes)).ok());
-        Self { instruction: decoded.map(|decoded| decoded.instruction()), cpu }
+        Self { instruction: decoded.map(Decoded::instruction), cpu }
     }
 
     /// The instruction, which there is, as it was carried out or charged.
@@ -173,9 +173,11 @@ fn width(opcode: Opcode) -> u64 {
         Lh | Lhu | Sh => 2,
         Lw | Lwu | Sw => 4,
         Ld | Sd => 8,
-        // The suffix of an atomic.
-        _ if opcode.mnemonic().ends_with(".w") => 4,
-        _ if opcode.mnemonic().ends_with(".d") => 8,
-        _ => panic!("{} accesses no memory", opcode.mnemonic()),
+        // An atomic: its mnemonic ends with its width.
+        _ => match opcode.mnemonic().rsplit_once('.') {
+            Some((_, "w")) => 4,
+            Some((_, "d")) => 8,
+            _ => panic!("{} accesses no memory", opcode.mnemonic()),
+        },
     }
 }
