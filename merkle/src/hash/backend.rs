@@ -15,7 +15,7 @@ use super::{Hash, Pair, sha256};
 /// Unless [`Backend::select`] says otherwise, the environment variable `TRAVERTINE_SHA256` names the backend of the
 /// process (`portable`, `sha-ni` or `avx512`). It is read once, at the first hash. If it is unset or empty, the fastest
 /// backend that is available here is used. If it names none, or one that is not available, the portable one is used:
-/// whoever sets it wants to keep kernels away. [`Backend::from_environment`] tells that something is wrong with it.
+/// whoever sets it wants to keep kernels away. `Backend::from_environment` tells that something is wrong with it.
 ///
 /// Without the cargo feature `simd` only [`Backend::Portable`] is available, and no environment variable is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
