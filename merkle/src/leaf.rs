@@ -1,14 +1,22 @@
 //! The leaves and inner roots of the state tree that have a meaning of their own: pages, caps, regions, and the chunks
 //! that hold an integer.
 
+use alloc::vec;
+use alloc::vec::Vec;
+use core::{mem, slice};
+
 use thiserror::Error;
 
-use crate::hash::{Hash, ZERO_HASH, hash_pair};
-use crate::layout::{GENERATIVE_KIND, PAGE_BYTES, PAGE_CHUNKS};
-use crate::merkleize::{merkleize, uint64_chunk};
+use crate::hash::{Hash, ZERO_HASH, hash_pair, hash_pairs};
+use crate::layout::{GENERATIVE_KIND, PAGE_BYTES};
+use crate::merkleize::uint64_chunk;
 
 const PAGE_LENGTH: usize = 4096;
 const _: () = assert!(PAGE_LENGTH as u64 == PAGE_BYTES);
+
+/// Pages whose trees are hashed together: even the layer of their roots fills the lanes of the widest kernel, and the
+/// layers above the second, 32 KiB, stay in the nearest cache.
+const PAGES_SIDE_BY_SIDE: usize = 32;
 
 /// What the tree says of a present region besides its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +57,46 @@ pub struct PaddingError;
 
 /// The leaf of a page: zero for an all-zero page, else the root of its 128 chunks.
 pub fn page_leaf(page: &[u8; PAGE_LENGTH]) -> Hash {
-    if page_is_zero(page) { ZERO_HASH } else { merkleize(page.as_chunks().0, PAGE_CHUNKS) }
+    let mut leaf = ZERO_HASH;
+    page_leaves(&[page], slice::from_mut(&mut leaf));
+    leaf
+}
+
+/// The leaf of each of `pages`, as [`page_leaf`] gives it. Their trees are hashed side by side, layer by layer, which is
+/// faster than one after the other.
+///
+/// # Panics
+/// If there are not as many `leaves` as `pages`: the caller has sized both.
+pub fn page_leaves(pages: &[&[u8; PAGE_LENGTH]], leaves: &mut [Hash]) {
+    assert_eq!(pages.len(), leaves.len(), "a leaf for each page");
+    leaves.fill(ZERO_HASH);
+    let used: Vec<usize> = (0..pages.len()).filter(|page| !page_is_zero(pages[*page])).collect();
+    for group in used.chunks(PAGES_SIDE_BY_SIDE) {
+        for (page, root) in group.iter().zip(page_roots(group.iter().map(|page| pages[*page]))) {
+            leaves[*page] = root;
+        }
+    }
+}
+
+/// The roots over the chunks of a few pages.
+fn page_roots<'a>(pages: impl ExactSizeIterator<Item = &'a [u8; PAGE_LENGTH]>) -> Vec<Hash> {
+    /// Nodes of a page two layers above its chunks.
+    const NODES: usize = PAGE_LENGTH / 32 / 4;
+    let roots = pages.len();
+    let mut layer = vec![ZERO_HASH; roots * NODES];
+    let mut above = vec![ZERO_HASH; roots * NODES / 2];
+    // Two layers of one page are wide enough by themselves, and so the page is read while it is near.
+    for (page, nodes) in pages.zip(layer.chunks_exact_mut(NODES)) {
+        let mut lowest = [ZERO_HASH; 2 * NODES];
+        hash_pairs(page.as_chunks().0, &mut lowest);
+        hash_pairs(&lowest, nodes);
+    }
+    while layer.len() > roots {
+        above.truncate(layer.len() / 2);
+        hash_pairs(&layer, &mut above);
+        mem::swap(&mut layer, &mut above);
+    }
+    layer
 }
 
 /// Whether every byte is zero. Words are OR-ed without a branch, which vectorises; the end of a line of 512 bytes lets a
@@ -92,6 +139,34 @@ mod tests {
             let mut page = [0; PAGE_LENGTH];
             page[at] = 1 << (at % 8);
             assert!(!page_is_zero(&page), "byte {at}");
+        }
+    }
+
+    fn naive_root(nodes: &[Hash]) -> Hash {
+        match nodes {
+            [node] => *node,
+            _ => hash_pair(&naive_root(&nodes[..nodes.len() / 2]), &naive_root(&nodes[nodes.len() / 2..])),
+        }
+    }
+
+    /// Around the number of pages that are hashed together, with zero pages in between.
+    #[test]
+    fn pages_side_by_side_have_the_leaves_of_each() {
+        let mut pages = vec![[0_u8; PAGE_LENGTH]; 71];
+        for (number, page) in pages.iter_mut().enumerate().filter(|(number, _)| number % 5 != 2) {
+            for (at, byte) in page.iter_mut().enumerate() {
+                *byte = (at * at + 31 * number + at / 256).to_le_bytes()[0];
+            }
+        }
+        let expected: Vec<Hash> = pages
+            .iter()
+            .map(|page| if page_is_zero(page) { ZERO_HASH } else { naive_root(page.as_chunks().0) })
+            .collect();
+        let pages: Vec<_> = pages.iter().collect();
+        for count in [0, 1, 2, 3, 31, 32, 39, 40, 41, 42, 71] {
+            let mut leaves = vec![[0xee; 32]; count];
+            page_leaves(&pages[..count], &mut leaves);
+            assert_eq!(leaves, expected[..count], "{count} pages");
         }
     }
 

@@ -1,7 +1,7 @@
 //! SSZ merkleization, generalized indices, proofs and their strict, offline verification.
 //!
-//! This crate knows nothing of the virtual machine. It is `no_std` (with `alloc`), has no `unsafe`, and is all that
-//! a light client needs: a root that it trusts, a proof that anybody may have sent, and the claim it cares about.
+//! This crate knows nothing of the virtual machine, and is all that a light client needs: a root that it trusts, a proof
+//! that anybody may have sent, and the claim it cares about.
 //!
 //! ```
 //! use travertine_merkle::{Claim, verify_memory_proof};
@@ -25,9 +25,16 @@
 //!
 //! A prover implements [`StateTree`] for its state and calls [`MemoryProof::prove`]. Single nodes are proven by
 //! [`SingleProof`], nodes of any SSZ tree by [`verify_multiproof`]. The places of the state tree are in [`layout`].
+//!
+//! # Features
+//! `simd`, on by default: vectorised SHA-256, chosen at run time ([`Backend`]). It needs `std` and holds the only `unsafe`
+//! of the crate, in one module. With default features off the crate is `no_std` (with `alloc`) and forbids `unsafe`.
 #![no_std]
+#![cfg_attr(not(feature = "simd"), forbid(unsafe_code))]
 
 extern crate alloc;
+#[cfg(feature = "simd")]
+extern crate std;
 
 mod gindex;
 mod hash;
@@ -40,9 +47,10 @@ mod single;
 mod state;
 
 pub use gindex::{GeneralizedIndex, GindexError};
-pub use hash::{Hash, ZERO_HASH, hash_pair, zero_hash};
+pub use hash::{Backend, BackendError, Hash, ZERO_HASH, hash_pair, hash_pairs, zero_hash};
 pub use leaf::{
-    PaddingError, RegionHeader, cap_root, decode_uint64_chunk, page_is_zero, page_leaf, region_leaf,
+    PaddingError, RegionHeader, cap_root, decode_uint64_chunk, page_is_zero, page_leaf, page_leaves,
+    region_leaf,
 };
 pub use merkleize::{ceil_log2, merkleize, mix_in_length, uint64_chunk};
 pub use multiproof::{MultiproofError, helper_indices, verify_multiproof};

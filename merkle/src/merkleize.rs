@@ -1,9 +1,10 @@
 //! The SSZ function `merkleize` and its helpers
 //! (consensus specifications, `ssz/simple-serialize.md`, "Merkleization").
 
-use alloc::vec::Vec;
+use alloc::vec;
+use core::mem;
 
-use crate::hash::{Hash, ZERO_HASH, hash_pair, zero_hash};
+use crate::hash::{Hash, ZERO_HASH, hash_pair, hash_pairs, zero_hash};
 
 /// The number of levels of a tree with at least `leaves` leaves: `ceil(log2(leaves))`, 0 for none or one.
 pub fn ceil_log2(leaves: u64) -> u32 {
@@ -23,20 +24,25 @@ pub fn merkleize(chunks: &[Hash], limit: u64) -> Hash {
     if depth == 0 {
         return *first;
     }
-    let mut layer: Vec<Hash> = chunks.chunks(2).map(|pair| hash_first_pair(pair, &ZERO_HASH)).collect();
+    let mut layer = vec![ZERO_HASH; chunks.len().div_ceil(2)];
+    let mut above = vec![ZERO_HASH; layer.len().div_ceil(2)];
+    hash_layer(chunks, &ZERO_HASH, &mut layer);
     for level in 1..depth {
-        let parents = layer.len().div_ceil(2);
-        for parent in 0..parents {
-            layer[parent] = hash_first_pair(&layer[2 * parent..], zero_hash(level));
-        }
-        layer.truncate(parents);
+        above.truncate(layer.len().div_ceil(2));
+        hash_layer(&layer, zero_hash(level), &mut above);
+        mem::swap(&mut layer, &mut above);
     }
     layer[0]
 }
 
-/// The parent of the first two of `nodes`, or of the only one and `zero`.
-fn hash_first_pair(nodes: &[Hash], zero: &Hash) -> Hash {
-    hash_pair(&nodes[0], nodes.get(1).unwrap_or(zero))
+/// The parents of `nodes`, of which the last has the sibling `zero` if their number is odd.
+fn hash_layer(nodes: &[Hash], zero: &Hash, parents: &mut [Hash]) {
+    let (pairs, last) = nodes.split_at(nodes.len() & !1);
+    let (pair_parents, last_parent) = parents.split_at_mut(pairs.len() / 2);
+    hash_pairs(pairs, pair_parents);
+    if let ([last], [parent]) = (last, last_parent) {
+        *parent = hash_pair(last, zero);
+    }
 }
 
 /// The root of an SSZ list: the root of its data with its length mixed in.

@@ -1,38 +1,6 @@
-//! SHA-256 of two 32-byte nodes, and the roots of all-zero subtrees.
+//! The roots of all-zero subtrees.
 
-use sha2::block_api::compress256;
-
-/// A 32-byte SSZ node: a chunk of data or the hash of two nodes.
-pub type Hash = [u8; 32];
-
-/// The all-zero chunk.
-pub const ZERO_HASH: Hash = [0; 32];
-
-/// The initial state of SHA-256 (FIPS 180-4, section 5.3.3).
-const SHA256_INITIAL: [u32; 8] =
-    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
-
-/// The second block of every 64-byte message: a one bit, zeros, and the length of 512 bits.
-const PADDING_BLOCK: [u8; 64] = {
-    let mut block = [0; 64];
-    block[0] = 0x80;
-    block[62] = 0x02;
-    block
-};
-
-/// SHA-256 of `left || right`.
-pub fn hash_pair(left: &Hash, right: &Hash) -> Hash {
-    let mut block = [0; 64];
-    block[..32].copy_from_slice(left);
-    block[32..].copy_from_slice(right);
-    let mut state = SHA256_INITIAL;
-    compress256(&mut state, &[block, PADDING_BLOCK]);
-    let mut digest = ZERO_HASH;
-    for (bytes, word) in digest.chunks_exact_mut(4).zip(state) {
-        bytes.copy_from_slice(&word.to_be_bytes());
-    }
-    digest
-}
+use super::{Hash, ZERO_HASH};
 
 /// The root of a subtree of `depth` levels whose leaves are all zero, for a depth of 0 to 64.
 ///
@@ -133,6 +101,7 @@ const fn nibble(digit: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::hash_pair;
 
     #[test]
     fn each_zero_hash_is_the_pair_of_the_one_below() {
