@@ -109,8 +109,12 @@ impl Generator<'_> {
         match self.random.below(6) {
             // Nothing between them touches memory: success.
             0 => self.register_operation(),
-            // A store behind the reserved bytes: success.
-            1 => self.write_random(Form::Base(store), |one| (one.rs1, one.imm) = (base, bytes)),
+            // A store directly behind or before the reserved bytes: success.
+            1 => {
+                let before = if address == self.scratch { bytes } else { -bytes };
+                let imm = self.random.pick(&[bytes, before]);
+                self.write_random(Form::Base(store), |one| (one.rs1, one.imm) = (base, imm));
+            }
             // A store that changes the reserved bytes: failure.
             2 => {
                 self.base(Opcode::Xori, old, old, 0, -1);
