@@ -110,14 +110,20 @@ impl Fixture {
 
 /// Every fixture, programs first.
 pub fn all() -> Vec<Fixture> {
-    let path = folder().join("expected.json");
-    let text = std::fs::read_to_string(&path).expect("expected.json is there");
-    let document: Value = serde_json::from_str(&text).expect("expected.json is JSON");
-    let programs = array(&document, "programs").iter().map(read_program);
-    let fixtures: Vec<Fixture> =
-        programs.chain(array(&document, "sequences").iter().map(read_sequence)).collect();
+    let mut fixtures = programs();
+    fixtures.extend(array(&expected(), "sequences").iter().map(read_sequence));
     assert_eq!(fixtures.len(), 12, "expected.json lists all fixtures");
     fixtures
+}
+
+/// The fixtures that take no input and use only `write` and `exit`.
+pub fn programs() -> Vec<Fixture> {
+    array(&expected(), "programs").iter().map(read_program).collect()
+}
+
+fn expected() -> Value {
+    let text = std::fs::read_to_string(folder().join("expected.json")).expect("expected.json is there");
+    serde_json::from_str(&text).expect("expected.json is JSON")
 }
 
 /// The fixture with this name.

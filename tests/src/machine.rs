@@ -1,37 +1,22 @@
-//! Running programs on the machine: at once, in slices of gas, and step by step.
+//! Running generated programs on the machine: at once, in slices of gas, and step by step.
 
 use std::collections::BTreeMap;
 
 use travertine_opcodes::{Decoded, decode};
-use travertine_vm::{Call, Engine, Host, Machine, Outcome, Program, RunLimit, Settlement};
+use travertine_vm::{Call, Engine, Machine, Outcome, Program, RunLimit, Settlement};
 
+use crate::fixtures::Console;
 use crate::random::Random;
 
-/// Enough gas for every program that is tested: the longest of the fixtures takes some ten millions. It ends those that
-/// run forever, should the machine be wrong.
-const GAS_LIMIT: u64 = 1 << 28;
-
-/// A host that keeps what is written to file descriptor 1.
-#[derive(Debug, Default)]
-pub struct Console {
-    /// What was written.
-    pub stdout: Vec<u8>,
-}
-
-impl Host for Console {
-    fn write(&mut self, descriptor: u64, bytes: &[u8]) {
-        if descriptor == 1 {
-            self.stdout.extend_from_slice(bytes);
-        }
-    }
-}
+/// More gas than any generated program needs. It ends those that run forever, should the machine be wrong.
+const GAS_LIMIT: u64 = 1 << 20;
 
 /// What a program did, and the machine on which it did it.
 #[derive(Debug)]
 pub struct Finished {
     /// How it ended.
     pub outcome: Outcome,
-    /// What it wrote to file descriptor 1.
+    /// What it wrote.
     pub stdout: Vec<u8>,
     /// The receipt's SSZ encoding.
     pub receipt: Vec<u8>,
@@ -42,7 +27,7 @@ pub struct Finished {
 impl Finished {
     fn new(settlement: &Settlement, console: Console, machine: Machine) -> Self {
         let receipt = settlement.receipt.to_ssz();
-        Self { outcome: settlement.outcome, stdout: console.stdout, receipt, machine }
+        Self { outcome: settlement.outcome, stdout: console.text, receipt, machine }
     }
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use travertine_opcodes::{Instruction, Opcode};
 
@@ -55,7 +56,7 @@ impl Qemu {
             return None;
         }
         let mut qemu = Self { folder: folder.to_path_buf(), has_zicond: false };
-        let zicond = qemu.run(&zicond_probe(), "zicond").expect("qemu-riscv64 runs");
+        let zicond = qemu.run(&zicond_probe()).expect("qemu-riscv64 runs");
         qemu.has_zicond = zicond.ending == Ending::Exit(0);
         Some(qemu)
     }
@@ -65,12 +66,15 @@ impl Qemu {
         self.has_zicond
     }
 
-    /// Runs an ELF file's bytes; `name` keeps the files of programs apart that run at the same time.
+    /// Runs an ELF file's bytes.
     ///
     /// # Errors
     /// If the file cannot be written or qemu not be started.
-    pub fn run(&self, elf: &[u8], name: &str) -> io::Result<Finished> {
-        let path = self.folder.join(format!("{name}-{}.elf", std::process::id()));
+    pub fn run(&self, elf: &[u8]) -> io::Result<Finished> {
+        // Many tests, threads and processes may run programs in one folder.
+        static RUNS: AtomicU64 = AtomicU64::new(0);
+        let run = RUNS.fetch_add(1, Ordering::Relaxed);
+        let path = self.folder.join(format!("qemu-{}-{run}.elf", std::process::id()));
         std::fs::write(&path, elf)?;
         std::fs::set_permissions(&path, Permissions::from_mode(0o700))?;
         let finished = self.run_file(&path);
@@ -78,11 +82,7 @@ impl Qemu {
         finished
     }
 
-    /// Runs an ELF file.
-    ///
-    /// # Errors
-    /// If qemu cannot be started.
-    pub fn run_file(&self, path: &Path) -> io::Result<Finished> {
+    fn run_file(&self, path: &Path) -> io::Result<Finished> {
         let output = Command::new("qemu-riscv64")
             .arg(path)
             .current_dir(&self.folder)
