@@ -210,15 +210,14 @@ impl PathReport {
     fn write(&self, out: &mut Output) -> io::Result<()> {
         writeln!(out, "from    {}", self.from)?;
         for NodeReport { node, sibling } in &self.nodes {
-            write!(out, "  {:<22} {}", node.name, node.columns())?;
+            let mut line = format!("  {:<22} {}", node.name, node.columns());
             if let Some(sibling) = sibling {
                 let name = if sibling.name == node.name { "" } else { &sibling.name };
                 let zeros = if sibling.is_zeros() { "zeros" } else { "" };
                 let note = [name, zeros].into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>();
-                let line = format!("  |  {}  {}", sibling.columns(), note.join(", "));
-                write!(out, "{}", line.trim_end())?;
+                line += &format!("|  {}  {}", sibling.columns(), note.join(", "));
             }
-            writeln!(out)?;
+            writeln!(out, "{}", line.trim_end())?;
         }
         if self.joins { writeln!(out, "  from there as above") } else { Ok(()) }
     }

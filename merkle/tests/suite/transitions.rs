@@ -267,6 +267,9 @@ fn the_nodes_of_a_multiproof_lead_from_the_leaves_to_the_root() {
         }
     }
     assert_eq!(nodes.last().unwrap().index, GeneralizedIndex::ROOT);
+    // The verifier's work: every leaf and helper but one takes one hash.
+    let computed = nodes.iter().filter(|node| node.origin == NodeOrigin::Computed).count();
+    assert_eq!(computed, leaves.len() + helpers.len() - 1);
     assert!(multiproof_nodes(&indices, &leaves, &helpers[1..], &state.root()).is_err());
     assert_eq!(multiproof_nodes(&indices, &leaves, &helpers, &[1; 32]), Err(MultiproofError::Root));
 }
