@@ -1,4 +1,4 @@
-//! Arguments that several commands take: bytes, accounts, numbers, gas schedules.
+//! Arguments that several commands take: bytes, accounts, numbers, ranges, gas schedules.
 
 use std::ffi::OsString;
 use std::num::ParseIntError;
@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 use travertine_gas::Schedule;
-use travertine_merkle::Hash;
+use travertine_memory::{Address, AddressError};
+use travertine_merkle::{Claim, Hash};
 
 use crate::error::InputError;
 use crate::files;
@@ -63,6 +64,46 @@ pub(crate) fn parse_number(text: &str) -> Result<u64, ParseIntError> {
 pub(crate) fn parse_region(text: &str) -> Result<u8, String> {
     let number = parse_number(text).map_err(|error| error.to_string())?;
     u8::try_from(number).map_err(|_| format!("{number} is above 255, the last region"))
+}
+
+/// Why text is not a range of bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum RangeError {
+    #[error("a range is ADDRESS+LENGTH or ADDRESS:LENGTH, for example 2:1:0x40+8")]
+    Form,
+    #[error("`{text}` is no address: {error}")]
+    Address { text: String, error: AddressError },
+    #[error("`{text}` is no length: {error}")]
+    Length { text: String, error: ParseIntError },
+}
+
+/// `ADDRESS+LENGTH` or `ADDRESS:LENGTH`. Addresses may have colons, too: the last one is before the length.
+pub(crate) fn parse_range(text: &str) -> Result<Claim, RangeError> {
+    let parts = text.rsplit_once('+').or_else(|| text.rsplit_once(':'));
+    let (address, length) = parts.ok_or(RangeError::Form)?;
+    let address: Address =
+        address.parse().map_err(|error| RangeError::Address { text: address.to_owned(), error })?;
+    let length =
+        parse_number(length).map_err(|error| RangeError::Length { text: length.to_owned(), error })?;
+    Ok(Claim::bytes(address.packed(), length))
+}
+
+/// What a proof is about, besides an address of its own.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ClaimArguments {
+    /// Bytes: 2:1:0x40+8 or 2:1:0x40:8, with any form of an address; may be given many times.
+    #[arg(long = "range", value_name = "ADDRESS+LENGTH", value_parser = parse_range)]
+    pub(crate) ranges: Vec<Claim>,
+    /// Kind, permissions and size of a region, or its absence; may be given many times.
+    #[arg(long = "region", value_name = "NUMBER", value_parser = parse_region)]
+    pub(crate) regions: Vec<u8>,
+}
+
+impl ClaimArguments {
+    /// The claims: the ranges in their order, then the regions in theirs.
+    pub(crate) fn claims(&self) -> impl Iterator<Item = Claim> {
+        self.ranges.iter().copied().chain(self.regions.iter().copied().map(Claim::region))
+    }
 }
 
 /// Where a command gets bytes from.
@@ -210,6 +251,21 @@ mod tests {
             let expected = Err(HexError::Length { digits, expected: 64 });
             assert_eq!(parse_hash(&"1".repeat(digits)), expected, "{digits} digits");
         }
+    }
+
+    #[test]
+    fn the_last_colon_or_a_plus_stands_before_the_length_of_a_range() {
+        let claim = Ok(Claim::bytes(0x2_0001_0040, 8));
+        for address in ["2:1:0x40", "0x200010040", "[X:2,Y:1,Z:64]"] {
+            assert_eq!(parse_range(&format!("{address}:8")), claim);
+            assert_eq!(parse_range(&format!("{address}+0x8")), claim);
+        }
+        let address = |text| matches!(parse_range(text), Err(RangeError::Address { .. }));
+        assert!(address("2:1:0x40") && address("2:1") && address("+8") && address("2:1:0x40:8+8"));
+        let length = |text| matches!(parse_range(text), Err(RangeError::Length { .. }));
+        assert!(length("2:1:0x40:") && length("0x200010040+-8") && length("2:1:0x40+"));
+        assert_eq!(parse_range("0x200010040"), Err(RangeError::Form));
+        assert!(parse_range("[X:2,Y:1,Z:64]").is_err());
     }
 
     #[test]

@@ -34,8 +34,8 @@ pub(crate) struct RegionReport {
     size: u64,
 }
 
-impl RegionReport {
-    fn new(header: RegionHeader) -> Self {
+impl From<RegionHeader> for RegionReport {
+    fn from(header: RegionHeader) -> Self {
         let kind = RegionKind::from_code(header.kind());
         let permissions = Permissions::from_bits(header.permissions());
         Self {
@@ -50,26 +50,33 @@ impl RegionReport {
     }
 }
 
+impl RegionReport {
+    /// What the region's meta chunk says, but for the flags.
+    pub(crate) fn kind_and_permissions(&self) -> String {
+        format!("{}, {}", self.kind, self.permissions)
+    }
+}
+
 impl fmt::Display for RegionReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, permissions, flags, size } = self;
-        write!(f, "{kind}, {permissions}, {} bytes", grouped(*size))?;
+        let Self { flags, size, .. } = self;
+        write!(f, "{}, {} bytes", self.kind_and_permissions(), grouped(*size))?;
         if *flags == 0 { Ok(()) } else { write!(f, ", flags {flags:#x}") }
     }
 }
 
-impl ClaimReport {
-    /// A claim and what was proven of it.
-    pub(crate) fn new(claim: Claim, proven: Proven) -> Self {
+/// A claim and what was proven of it.
+impl From<(Claim, Proven)> for ClaimReport {
+    fn from((claim, proven): (Claim, Proven)) -> Self {
         let address = HexNumber(claim.address);
         match proven {
             Proven::Bytes { data, region } => Self::Bytes {
                 address,
                 length: claim.length,
                 data: Hex(data),
-                region: RegionReport::new(region),
+                region: RegionReport::from(region),
             },
-            Proven::Region(header) => Self::Region { address, region: header.map(RegionReport::new) },
+            Proven::Region(header) => Self::Region { address, region: header.map(RegionReport::from) },
         }
     }
 }
@@ -105,9 +112,20 @@ pub(crate) fn write_claim(out: &mut Output, claim: &ClaimReport) -> io::Result<(
     }
 }
 
-/// Writes bytes with their addresses, and what they say, if that is short.
+/// Writes bytes with their addresses, and what they say, if that is short. An asterisk stands for repeated lines.
 fn write_dump(out: &mut Output, address: u64, bytes: &[u8]) -> io::Result<()> {
-    for (line, at) in bytes.chunks(LINE_BYTES).take(MAX_LINES).zip((address..).step_by(LINE_BYTES)) {
+    let mut lines = bytes.chunks(LINE_BYTES).take(MAX_LINES).zip((address..).step_by(LINE_BYTES)).peekable();
+    let (mut above, mut repeated) = (None, false);
+    while let Some((line, at)) = lines.next() {
+        // Lines that repeat the one above are left out, but for the last.
+        if above.replace(line) == Some(line) && lines.peek().is_some() {
+            if !repeated {
+                writeln!(out, "  *")?;
+            }
+            repeated = true;
+            continue;
+        }
+        repeated = false;
         let place = Address::new(at).map_or_else(|_| format!("{at:#x}"), |at| at.to_string());
         let mut digits = String::new();
         for byte in line {

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use travertine_gas::ScheduleError;
-use travertine_merkle::{LimitError, ProveError, VerifyError};
+use travertine_merkle::layout::LayoutError;
+use travertine_merkle::{LimitError, ProveError, ProveTransitionError, VerifyError};
 use travertine_vm::{LoadError, MachineError, SnapshotError};
+
+use crate::proof_file::ProofFileError;
 
 /// Input that cannot be used, or a system that refuses.
 #[derive(Debug, Error)]
@@ -45,6 +48,12 @@ pub(crate) enum InputError {
     Machine(#[from] MachineError),
     #[error("this cannot be proven: {0}")]
     Prove(#[from] ProveError),
+    #[error("the transition cannot be proven: {0}")]
+    ProveTransition(#[from] ProveTransitionError),
+    #[error("{name} is no proof: {error}")]
+    NoProof { name: String, error: ProofFileError },
+    #[error("--explain shows the paths of memory proofs, and this is a transition proof")]
+    ExplainTransition,
     #[error("the proof is too long: {0}")]
     ProofTooLong(#[from] LimitError),
     #[error("the proof that was made does not verify, so it was not written: {0}")]
@@ -57,6 +66,12 @@ pub(crate) enum InputError {
     LengthOfData { length: u64, data: usize },
     #[error("the proof has {0} claims, so it is not clear which of them --data is for")]
     WhichClaim(usize),
+    #[error("--data is for one range of bytes, and it is not clear which")]
+    WhichRange,
+    #[error("the proof's nodes cannot be named: {0}")]
+    Places(#[from] LayoutError),
+    #[error("the proof's nodes cannot be shown: {0}")]
+    Explain(VerifyError),
 }
 
 impl InputError {
@@ -92,7 +107,7 @@ impl InputError {
             }
             Self::Prove(_) => "`travertine root --state DIR` lists the regions that there are",
             Self::NoSymbol(_) => "`travertine inspect PROGRAM --symbols` lists the symbols",
-            Self::WhichClaim(_) => "say which with --address and --length",
+            Self::WhichClaim(_) | Self::WhichRange => "say which with --address and --length",
             Self::Read { .. }
             | Self::ReadStdin(_)
             | Self::Write { .. }
@@ -101,6 +116,11 @@ impl InputError {
             | Self::Machine(_)
             | Self::ProofTooLong(_)
             | Self::OwnProof(_)
+            | Self::ProveTransition(_)
+            | Self::NoProof { .. }
+            | Self::ExplainTransition
+            | Self::Places(_)
+            | Self::Explain(_)
             | Self::EmptyRange { .. }
             | Self::LengthOfData { .. } => return None,
         };

@@ -6,11 +6,13 @@ mod arguments;
 mod claims;
 mod commands;
 mod error;
+mod explain;
 mod files;
 mod listing;
 mod output;
 mod program;
 mod progress;
+mod proof_file;
 mod regions;
 mod state_directory;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use serde::{Serialize, Serializer};
+use travertine_merkle::Hash;
 
 /// How a command ended that had something to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +81,14 @@ pub(crate) struct Hex<T>(pub(crate) T);
 impl<T: AsRef<[u8]>> fmt::Display for Hex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "0x{}", hex::encode(&self.0))
+    }
+}
+
+impl Hex<Hash> {
+    /// Enough of a hash to tell it from others, for people.
+    pub(crate) fn short(&self) -> String {
+        let digits = hex::encode(self.0);
+        format!("{}..{}", &digits[..8], &digits[60..])
     }
 }
 

@@ -28,6 +28,7 @@ fn the_report_of_a_call_has_the_documented_fields() {
         "settlements",
         "state",
         "success",
+        "transition",
     ];
     assert_eq!(keys(&report), expected);
     assert_eq!(keys(&report["gas"]), ["host", "instructions", "limit", "memory", "used"]);
@@ -236,7 +237,9 @@ fn completions_and_help_are_printed() {
         assert!(script.contains("travertine") && script.contains("disasm"), "{shell}");
     }
     sandbox.run(["completions", "cobol"]).refused("cobol");
-    for command in ["run", "inspect", "disasm", "root", "prove", "verify", "schedule", "completions"] {
+    for command in
+        ["run", "inspect", "disasm", "root", "prove", "verify", "convert", "schedule", "completions"]
+    {
         let help = sandbox.run(["help", command]).expect(0).stdout;
         assert!(help.contains("Example"), "{help}");
     }

@@ -23,7 +23,8 @@
 //! # }
 //! ```
 //!
-//! A prover implements [`StateTree`] for its state and calls [`MemoryProof::prove`]. Single nodes are proven by
+//! A prover implements [`StateTree`] for its state and calls [`MemoryProof::prove`]. That one root follows from another by
+//! changes of certain pages is proven by [`TransitionProof`]. Single nodes are proven by
 //! [`SingleProof`], nodes of any SSZ tree by [`verify_multiproof`]. The places of the state tree are in [`layout`].
 //!
 //! # Features
@@ -53,10 +54,16 @@ pub use leaf::{
     region_leaf,
 };
 pub use merkleize::{ceil_log2, merkleize, mix_in_length, uint64_chunk};
-pub use multiproof::{MultiproofError, helper_indices, verify_multiproof};
-pub use proof::{
-    CLAIMED_BYTES_LIMIT, CLAIMS_LIMIT, Claim, ClaimError, DecodeError, LimitError, MemoryProof, NODES_LIMIT,
-    PROOF_BYTES_LIMIT, PROOF_VERSION, ProveError, Proven, VerifyError, verify_memory_proof,
+pub use multiproof::{
+    MultiproofError, NodeOrigin, ProofNode, helper_indices, multiproof_nodes, verify_multiproof,
 };
+pub use proof::{
+    CHANGES_LIMIT, CLAIMED_BYTES_LIMIT, CLAIMS_LIMIT, ChangedRegion, Claim, ClaimError, DecodeError,
+    LimitError, MemoryProof, NODES_LIMIT, PROOF_BYTES_LIMIT, PROOF_VERSION, PageChange, ProveError,
+    ProveTransitionError, Proven, TRANSITION_BYTES_LIMIT, TRANSITION_VERSION, TransitionError,
+    TransitionProof, VerifyError, verify_memory_proof, verify_transition_proof,
+};
+#[cfg(feature = "json")]
+pub use proof::{JSON_BYTES_LIMIT, JsonError};
 pub use single::{BranchError, CapContent, SingleProof};
 pub use state::StateTree;

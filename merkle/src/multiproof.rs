@@ -6,6 +6,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 use core::iter::{Peekable, repeat_n};
 
 use thiserror::Error;
@@ -73,7 +74,7 @@ pub fn helper_indices(indices: &[GeneralizedIndex]) -> Result<Vec<GeneralizedInd
         helpers.push(index);
         Ok(())
     };
-    climb(indices, repeat_n((), indices.len()), collect, |(), ()| ())?;
+    climb(indices, repeat_n((), indices.len()), collect, |_, (), ()| ())?;
     Ok(helpers)
 }
 
@@ -89,18 +90,86 @@ pub fn verify_multiproof(
     helpers: &[Hash],
     root: &Hash,
 ) -> Result<(), MultiproofError> {
+    let join = |_, left: Hash, right: Hash| hash_pair(&left, &right);
+    let found = compute_root(indices, leaves.iter().copied(), helpers, |helper| helper, join)?;
+    if found == *root { Ok(()) } else { Err(MultiproofError::Root) }
+}
+
+/// A node that a multiproof gives or that follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProofNode {
+    /// The node's place.
+    pub index: GeneralizedIndex,
+    /// The node.
+    pub hash: Hash,
+    /// How it is known.
+    pub origin: NodeOrigin,
+}
+
+/// How a verifier knows a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeOrigin {
+    /// The proof proves it.
+    Leaf,
+    /// The proof gives it so that others can be computed.
+    Helper,
+    /// It is the hash of its children.
+    Computed,
+}
+
+/// All nodes that [`verify_multiproof`] meets, the root among them, in descending order of their indices.
+///
+/// For showing how a proof works; there are fewer than twice as many nodes as leaves and helpers.
+///
+/// # Errors
+/// As for [`verify_multiproof`].
+pub fn multiproof_nodes(
+    indices: &[GeneralizedIndex],
+    leaves: &[Hash],
+    helpers: &[Hash],
+    root: &Hash,
+) -> Result<Vec<ProofNode>, MultiproofError> {
+    verify_multiproof(indices, leaves, helpers, root)?;
+    let given = |(&index, &hash), origin| ProofNode { index, hash, origin };
+    let helper_places = helper_indices(indices)?;
+    let listed = indices.iter().zip(leaves).map(|node| given(node, NodeOrigin::Leaf));
+    let helping = helper_places.iter().zip(helpers).map(|node| given(node, NodeOrigin::Helper));
+    let mut nodes: Vec<_> = listed.chain(helping).collect();
+    let join = |index, left: Hash, right: Hash| {
+        let hash = hash_pair(&left, &right);
+        nodes.push(ProofNode { index, hash, origin: NodeOrigin::Computed });
+        hash
+    };
+    compute_root(indices, leaves.iter().copied(), helpers, |helper| helper, join)?;
+    nodes.sort_unstable_by_key(|node| Reverse(node.index));
+    Ok(nodes)
+}
+
+/// The root that follows from `leaves` at `indices` and the helpers; `join` makes a parent, whose index it is told, of
+/// its two children.
+///
+/// What is computed may be more than one hash for a node: `helper` says what a helper is then.
+pub(crate) fn compute_root<T>(
+    indices: &[GeneralizedIndex],
+    leaves: impl ExactSizeIterator<Item = T>,
+    helpers: &[Hash],
+    helper: impl Fn(Hash) -> T,
+    join: impl FnMut(GeneralizedIndex, T, T) -> T,
+) -> Result<T, MultiproofError> {
     if leaves.len() != indices.len() {
         return Err(MultiproofError::Leaves { leaves: leaves.len(), indices: indices.len() });
     }
     let mut rest = helpers.iter();
-    let helper =
-        |index| rest.next().copied().ok_or(MultiproofError::MissingHelper { helpers: helpers.len(), index });
-    let found = climb(indices, leaves.iter().copied(), helper, |left, right| hash_pair(&left, &right))?;
+    let next = |index| {
+        let hash = rest.next().ok_or(MultiproofError::MissingHelper { helpers: helpers.len(), index })?;
+        Ok(helper(*hash))
+    };
+    let root = climb(indices, leaves, next, join)?;
     let surplus = rest.len();
     if surplus != 0 {
         return Err(MultiproofError::SurplusHelpers { needed: helpers.len() - surplus, surplus });
     }
-    if found == *root { Ok(()) } else { Err(MultiproofError::Root) }
+    Ok(root)
 }
 
 /// Joins the nodes at `indices` pair by pair up to the root, from the greatest index down; asks `helper` for siblings
@@ -109,7 +178,7 @@ fn climb<T>(
     indices: &[GeneralizedIndex],
     nodes: impl Iterator<Item = T>,
     mut helper: impl FnMut(GeneralizedIndex) -> Result<T, MultiproofError>,
-    mut join: impl FnMut(T, T) -> T,
+    mut join: impl FnMut(GeneralizedIndex, T, T) -> T,
 ) -> Result<T, MultiproofError> {
     if let Some(&[index, next]) = indices.windows(2).find(|pair| pair[0] <= pair[1]) {
         return Err(MultiproofError::Order { index, next });
@@ -121,9 +190,8 @@ fn climb<T>(
             Some((_, other)) => other,
             None => helper(sibling)?,
         };
-        front
-            .joined
-            .push_back((parent, if index.is_right() { join(other, node) } else { join(node, other) }));
+        let (left, right) = if index.is_right() { (other, node) } else { (node, other) };
+        front.joined.push_back((parent, join(parent, left, right)));
     }
     Err(MultiproofError::Empty)
 }

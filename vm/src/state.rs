@@ -3,9 +3,11 @@
 use travertine_memory::{DirtyPage, Memory, PageSlot};
 use travertine_merkle::layout::{self, ALLOCATIONS_LIMIT, REGIONS, STATE_FIELDS, STATE_VERSION, StateField};
 use travertine_merkle::{
-    Claim, GeneralizedIndex, Hash, MemoryProof, ProveError, RegionHeader, StateTree, ZERO_HASH, ceil_log2,
-    merkleize, mix_in_length, uint64_chunk, zero_hash,
+    Claim, GeneralizedIndex, Hash, MemoryProof, ProveError, ProveTransitionError, RegionHeader, StateTree,
+    TransitionProof, ZERO_HASH, ceil_log2, merkleize, mix_in_length, uint64_chunk, zero_hash,
 };
+
+use crate::receipt::{DirtyPageRecord, Receipt};
 
 /// A settled state. Its root is up to date, and any byte of it can be proven.
 #[derive(Debug, Clone)]
@@ -63,6 +65,21 @@ impl State {
     /// [`ProveError`] if a claim is malformed or names what this state does not have.
     pub fn prove(&self, claims: &[Claim]) -> Result<MemoryProof, ProveError> {
         MemoryProof::prove(self, claims)
+    }
+
+    /// A proof that the root of `new` follows from that of this state by the page changes of a call's `receipt`.
+    ///
+    /// # Errors
+    /// [`ProveTransitionError`] if the states differ in other things, too, apart from how often they settled.
+    pub fn prove_transition(
+        &self,
+        new: &Self,
+        receipt: &Receipt,
+    ) -> Result<TransitionProof, ProveTransitionError> {
+        // A receipt of this machine names existing pages only. Others change nothing.
+        let place =
+            |dirty: &DirtyPageRecord| u8::try_from(dirty.region).ok().zip(u32::try_from(dirty.page).ok());
+        TransitionProof::prove(self, new, receipt.dirty_pages.iter().filter_map(place))
     }
 
     /// The fields of the state container, in order.

@@ -1,6 +1,7 @@
 //! The subcommands.
 
 mod completions;
+mod convert;
 mod disasm;
 mod inspect;
 mod prove;
@@ -23,6 +24,7 @@ pub(crate) enum Command {
     Root(root::Arguments),
     Prove(prove::Arguments),
     Verify(verify::Arguments),
+    Convert(convert::Arguments),
     Schedule(schedule::Arguments),
     Completions(completions::Arguments),
 }
@@ -40,6 +42,7 @@ impl Command {
             Self::Root(arguments) => root::run(arguments),
             Self::Prove(arguments) => prove::run(arguments),
             Self::Verify(arguments) => verify::run(arguments),
+            Self::Convert(arguments) => convert::run(arguments),
             Self::Schedule(arguments) => schedule::run(arguments),
             Self::Completions(arguments) => completions::run(arguments),
         }

@@ -1,10 +1,15 @@
-//! Memory proofs: bytes and regions of a settled state, proven by an SSZ multiproof from its root.
+//! Memory proofs: bytes and regions of a settled state, proven by an SSZ multiproof from its root. Transition proofs: that
+//! one root follows from another.
 //! The format and the reasons for its rules are in `docs/proofs.md`.
 
 mod claim;
 mod codec;
+mod container;
+#[cfg(feature = "json")]
+mod json;
 mod plan;
 mod prove;
+mod transition;
 mod verify;
 
 use alloc::vec::Vec;
@@ -12,8 +17,15 @@ use alloc::vec::Vec;
 use thiserror::Error;
 
 pub use claim::{CLAIMED_BYTES_LIMIT, Claim, ClaimError};
-pub use codec::{DecodeError, PROOF_BYTES_LIMIT};
+pub use codec::PROOF_BYTES_LIMIT;
+pub use container::DecodeError;
+#[cfg(feature = "json")]
+pub use json::{JSON_BYTES_LIMIT, JsonError};
 pub use prove::ProveError;
+pub use transition::{
+    CHANGES_LIMIT, ChangedRegion, PageChange, ProveTransitionError, TRANSITION_BYTES_LIMIT,
+    TRANSITION_VERSION, TransitionError, TransitionProof, verify_transition_proof,
+};
 pub use verify::{Proven, VerifyError, verify_memory_proof};
 
 use crate::hash::Hash;

@@ -12,7 +12,7 @@ use crate::gindex::GeneralizedIndex;
 use crate::hash::{Hash, ZERO_HASH};
 use crate::layout::{self, CHUNK_BYTES, CapLayout};
 use crate::leaf::{RegionHeader, decode_uint64_chunk};
-use crate::multiproof::{MultiproofError, verify_multiproof};
+use crate::multiproof::{MultiproofError, ProofNode, multiproof_nodes, verify_multiproof};
 
 /// What a valid proof proves of one claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,6 +131,18 @@ impl MemoryProof {
         }
         verify_multiproof(&indices, &self.leaves, &self.helpers, trusted_root)?;
         plan.subjects.iter().map(|subject| leaves.value(subject, plan.region(subject.region))).collect()
+    }
+
+    /// All nodes that the multiproof gives or that follow from it, in descending order of their indices. They show how the
+    /// proof works, not what it proves: that takes [`MemoryProof::verify`].
+    ///
+    /// # Errors
+    /// [`VerifyError::Indices`] if an index is zero, [`VerifyError::Multiproof`] if leaves and helpers are no multiproof
+    /// under the trusted root.
+    pub fn nodes(&self, trusted_root: &Hash) -> Result<Vec<ProofNode>, VerifyError> {
+        let indices = self.gindices.iter().map(|&index| GeneralizedIndex::new(index));
+        let indices: Vec<_> = indices.collect::<Result<_, _>>().map_err(|_| VerifyError::Indices)?;
+        Ok(multiproof_nodes(&indices, &self.leaves, &self.helpers, trusted_root)?)
     }
 
     /// Checks everything that stands before the lists of nodes.

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "everything here is a test, its helpers too")]
 
+#[cfg(feature = "json")]
+mod json;
 mod memory_proofs;
 mod oracle;
+mod transitions;
 mod traps;
 mod twin;
 mod vectors;

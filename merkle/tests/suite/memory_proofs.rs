@@ -13,7 +13,7 @@ use crate::twin::{Cap, Page, State, lcg_page, meta};
 
 const PAGE_COUNTS: [u64; 7] = [1, 2, 3, 5, 8, 257, REGION_PAGES];
 
-fn any_page() -> impl Strategy<Value = Page> {
+pub(crate) fn any_page() -> impl Strategy<Value = Page> {
     prop_oneof![
         2 => any::<u64>().prop_map(lcg_page),
         1 => (0..4096_usize, 1..=255_u8).prop_map(|(at, value)| {
@@ -33,7 +33,7 @@ fn any_cap() -> impl Strategy<Value = Cap> {
     })
 }
 
-fn any_state() -> impl Strategy<Value = State> {
+pub(crate) fn any_state() -> impl Strategy<Value = State> {
     let header = (0..9_u8, any::<u8>(), 0..1_u64 << 48)
         .prop_map(|(kind, permissions, flags)| meta(kind, permissions, flags));
     btree_map(any::<u8>(), (header, any_cap()), 1..4).prop_map(|regions| State { regions })

@@ -4,7 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use ssz_rs::prelude::*;
 use travertine_merkle as merkle;
-use travertine_merkle::{Claim, MemoryProof, merkleize, mix_in_length};
+use travertine_merkle::{
+    ChangedRegion, Claim, MemoryProof, PageChange, TransitionProof, merkleize, mix_in_length,
+};
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
 struct OracleClaim {
@@ -21,6 +23,80 @@ struct OracleProof {
     gindices: List<u64, 1_048_576>,
     leaves: List<Vector<u8, 32>, 1_048_576>,
     helpers: List<Vector<u8, 32>, 1_048_576>,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
+struct OracleRegion {
+    region: u64,
+    meta: u64,
+    size: u64,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
+struct OracleChange {
+    region: u64,
+    page: u64,
+    old: Vector<u8, 32>,
+    new: Vector<u8, 32>,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
+struct OracleTransition {
+    version: u64,
+    old_root: Vector<u8, 32>,
+    new_root: Vector<u8, 32>,
+    old_settlements: u64,
+    new_settlements: u64,
+    regions: List<OracleRegion, 256>,
+    changes: List<OracleChange, 1_048_576>,
+    helpers: List<Vector<u8, 32>, 1_048_576>,
+}
+
+fn oracle_transition(proof: &TransitionProof) -> OracleTransition {
+    let region = |it: &ChangedRegion| OracleRegion { region: it.region, meta: it.meta, size: it.size };
+    let change = |it: &PageChange| OracleChange {
+        region: it.region,
+        page: it.page,
+        old: bytes32(it.old),
+        new: bytes32(it.new),
+    };
+    OracleTransition {
+        version: proof.version,
+        old_root: bytes32(proof.old_root),
+        new_root: bytes32(proof.new_root),
+        old_settlements: proof.old_settlements,
+        new_settlements: proof.new_settlements,
+        regions: proof.regions.iter().map(region).collect::<Vec<_>>().try_into().unwrap(),
+        changes: proof.changes.iter().map(change).collect::<Vec<_>>().try_into().unwrap(),
+        helpers: nodes(&proof.helpers),
+    }
+}
+
+pub(crate) fn any_transition() -> impl Strategy<Value = TransitionProof> {
+    let hash = any::<[u8; 32]>;
+    let region =
+        any::<(u64, u64, u64)>().prop_map(|(region, meta, size)| ChangedRegion { region, meta, size });
+    let change = (any::<(u64, u64)>(), hash(), hash()).prop_map(|((region, page), old, new)| PageChange {
+        region,
+        page,
+        old,
+        new,
+    });
+    let lists = (vec(region, 0..4), vec(change, 0..5), vec(hash(), 0..9));
+    (any::<(u64, u64)>(), hash(), hash(), lists).prop_map(
+        |((old_settlements, new_settlements), old_root, new_root, (regions, changes, helpers))| {
+            TransitionProof {
+                version: merkle::TRANSITION_VERSION,
+                old_root,
+                new_root,
+                old_settlements,
+                new_settlements,
+                regions,
+                changes,
+                helpers,
+            }
+        },
+    )
 }
 
 fn bytes32(hash: merkle::Hash) -> Vector<u8, 32> {
@@ -44,7 +120,7 @@ fn oracle(proof: &MemoryProof) -> OracleProof {
     }
 }
 
-fn any_proof() -> impl Strategy<Value = MemoryProof> {
+pub(crate) fn any_proof() -> impl Strategy<Value = MemoryProof> {
     let claim = any::<(u64, u64, u64)>().prop_map(|(kind, address, length)| Claim { kind, address, length });
     let lists = (
         vec(claim, 0..5),
@@ -94,15 +170,26 @@ proptest! {
         prop_assert_eq!(deserialize::<OracleProof>(&encoded).unwrap(), oracle(&proof));
     }
 
+    #[test]
+    fn transition_proofs_are_encoded_as_ssz_containers(proof in any_transition()) {
+        let encoded = proof.encode().unwrap();
+        prop_assert_eq!(&encoded, &serialize(&oracle_transition(&proof)).unwrap());
+        prop_assert_eq!(TransitionProof::decode(&encoded).unwrap(), proof.clone());
+        prop_assert_eq!(deserialize::<OracleTransition>(&encoded).unwrap(), oracle_transition(&proof));
+    }
+
     /// Decoding is a bijection: what is accepted at all is what encoding gives back.
     #[test]
-    fn accepted_bytes_encode_to_themselves(proof in any_proof(), at in any::<prop::sample::Index>(), value: u8, tail in vec(any::<u8>(), 0..40)) {
-        let mut encoded = proof.encode().unwrap();
-        encoded.extend(tail);
-        let at = at.index(encoded.len());
-        encoded[at] = value;
-        if let Ok(decoded) = MemoryProof::decode(&encoded) {
-            prop_assert_eq!(decoded.encode().unwrap(), encoded);
+    fn accepted_bytes_encode_to_themselves(proof in any_proof(), transition in any_transition(), at in any::<prop::sample::Index>(), value: u8, tail in vec(any::<u8>(), 0..40)) {
+        for mut encoded in [proof.encode().unwrap(), transition.encode().unwrap()] {
+            encoded.extend(&tail);
+            let at = at.index(encoded.len());
+            encoded[at] = value;
+            if let Ok(decoded) = MemoryProof::decode(&encoded) {
+                prop_assert_eq!(decoded.encode().unwrap(), encoded);
+            } else if let Ok(decoded) = TransitionProof::decode(&encoded) {
+                prop_assert_eq!(decoded.encode().unwrap(), encoded);
+            }
         }
     }
 

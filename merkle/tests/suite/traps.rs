@@ -13,10 +13,10 @@ use crate::memory_proofs::sample_state;
 use crate::twin::{Cap, State, lcg_page, meta};
 
 /// A tree that has another node at one place, and hashes accordingly above it.
-struct Patched {
-    state: State,
-    index: GeneralizedIndex,
-    node: Hash,
+pub(crate) struct Patched {
+    pub(crate) state: State,
+    pub(crate) index: GeneralizedIndex,
+    pub(crate) node: Hash,
 }
 
 impl StateTree for Patched {
@@ -39,7 +39,7 @@ impl StateTree for Patched {
     }
 }
 
-fn root(tree: &impl StateTree) -> Hash {
+pub(crate) fn root(tree: &impl StateTree) -> Hash {
     tree.node(GeneralizedIndex::ROOT).unwrap()
 }
 
@@ -266,14 +266,14 @@ fn trap_5_hostile_offsets_are_typed_errors() {
     let encoded = MemoryProof::prove(&state, &claims).unwrap().encode().unwrap();
     assert_eq!(
         MemoryProof::decode(&[8, 0, 0, 0, 100, 0, 0, 0]),
-        Err(DecodeError::Version { version: 100 << 32 | 8 })
+        Err(DecodeError::Version { version: 100 << 32 | 8, expected: 1 })
     );
-    assert_eq!(MemoryProof::decode(&[]), Err(DecodeError::TooShort { length: 0 }));
-    assert_eq!(MemoryProof::decode(&encoded[..55]), Err(DecodeError::TooShort { length: 55 }));
+    assert_eq!(MemoryProof::decode(&[]), Err(DecodeError::TooShort { length: 0, fixed: 56 }));
+    assert_eq!(MemoryProof::decode(&encoded[..55]), Err(DecodeError::TooShort { length: 55, fixed: 56 }));
     // The first list begins one element late: what lies before it would belong to none.
     let mut late = encoded.clone();
     late[40] += 24;
-    assert_eq!(MemoryProof::decode(&late), Err(DecodeError::FirstOffset { offset: 56 + 24 }));
+    assert_eq!(MemoryProof::decode(&late), Err(DecodeError::FirstOffset { offset: 56 + 24, expected: 56 }));
     let length = u32::try_from(encoded.len()).unwrap();
     for at in [40, 44, 48, 52] {
         for offset in [0, 1, 8, 55, 57, 64, 100, length - 1, length, length + 1, 1 << 31, u32::MAX] {
@@ -371,6 +371,7 @@ fn lists_beyond_their_limits_are_refused() {
     let mut encoded = proof.encode().unwrap();
     encoded.resize(encoded.len() + 32 * (NODES_LIMIT + 1 - proof.helpers.len()), 0);
     assert_eq!(MemoryProof::decode(&encoded), Err(DecodeError::Limit(error("helpers", NODES_LIMIT))));
-    encoded.resize(travertine_merkle::PROOF_BYTES_LIMIT + 1, 0);
-    assert_eq!(MemoryProof::decode(&encoded), Err(DecodeError::TooLong { length: encoded.len() }));
+    let limit = travertine_merkle::PROOF_BYTES_LIMIT;
+    encoded.resize(limit + 1, 0);
+    assert_eq!(MemoryProof::decode(&encoded), Err(DecodeError::TooLong { length: limit + 1, limit }));
 }

@@ -15,6 +15,7 @@ use crate::files;
 use crate::output::{Output, Verdict};
 use crate::program::ProgramFile;
 use crate::progress::Progress;
+use crate::proof_file::{Format, Proof};
 use crate::state_directory::LockedDirectory;
 use debug::{DebugHost, Kept, Sink};
 use report::{Circumstances, Report};
@@ -54,6 +55,9 @@ pub(crate) struct Arguments {
     /// Write the call's receipt to this file, as SSZ bytes.
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
+    /// Write a proof to this file, if the call succeeds, that the new state root follows from the old one.
+    #[arg(long, value_name = "FILE")]
+    transition: Option<PathBuf>,
     /// Print one JSON object; the contract's debug output is a field of it.
     #[arg(long)]
     json: bool,
@@ -118,6 +122,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     let directory = arguments.state.as_deref().map(LockedDirectory::lock).transpose()?;
     let mut machine = machine(&engine, &file, directory.as_ref())?;
 
+    let before = arguments.transition.as_ref().map(|path| (path, machine.state().clone()));
     let mut out = Output::new();
     let sink = if arguments.json { Sink::Kept(Kept::default()) } else { Sink::Streams(&mut out) };
     let mut host = DebugHost { sink, progress: Progress::new(), failure: None };
@@ -134,6 +139,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     if let Some(path) = &arguments.receipt {
         files::write_atomically(path, &settlement.receipt.to_ssz())?;
     }
+    let transition = match before {
+        Some((path, before)) if settlement.outcome.is_success() => {
+            let proof = before.prove_transition(machine.state(), &settlement.receipt)?;
+            Some(Proof::Transition(proof).write(path, Format::Ssz)?)
+        }
+        _ => None,
+    };
     if let Some(directory) = directory.filter(|_| settlement.outcome.is_success()) {
         directory.save(machine.state())?;
     }
@@ -141,6 +153,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         gas_limit: call.gas_limit,
         settlements: machine.state().settlements(),
         state: arguments.state.as_ref().map(|path| path.display().to_string()),
+        transition,
         debug,
     };
     let report = Report::new(&settlement, || file.symbols(), circumstances);

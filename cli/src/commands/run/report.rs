@@ -12,6 +12,7 @@ use travertine_vm::{Outcome, Receipt, Settlement};
 use super::debug::DebugReport;
 use crate::output::{Hex, HexNumber, Output, counted, grouped, printable, reading};
 use crate::program::Symbols;
+use crate::proof_file::WrittenProof;
 
 /// Events and pages that are listed for people at most; JSON has all.
 const MAX_LISTED: usize = 16;
@@ -35,6 +36,8 @@ pub(super) struct Report {
     settlements: u64,
     /// The directory that keeps the machine.
     state: Option<String>,
+    /// The proof that was asked for, of a successful call.
+    transition: Option<WrittenProof>,
     debug: Option<DebugReport>,
 }
 
@@ -84,6 +87,7 @@ pub(super) struct Circumstances {
     pub(super) gas_limit: u64,
     pub(super) settlements: u64,
     pub(super) state: Option<String>,
+    pub(super) transition: Option<WrittenProof>,
     pub(super) debug: Option<DebugReport>,
 }
 
@@ -116,6 +120,7 @@ impl Report {
             receipt_root: Hex(receipt.root()),
             settlements: circumstances.settlements,
             state: circumstances.state,
+            transition: circumstances.transition,
             debug: circumstances.debug,
         }
     }
@@ -141,6 +146,9 @@ impl Report {
             let settlements = counted(self.settlements, "settlement");
             let what = if self.success { "saved" } else { "unchanged" };
             writeln!(out, "state        {what} in {directory}, {settlements}")?;
+        }
+        if let Some(transition) = &self.transition {
+            transition.report(out, "transition   ")?;
         }
         self.write_dirty_pages(out)
     }

@@ -1,0 +1,95 @@
+//! Transition proofs: one state root follows from another by exactly these page changes, and nothing else.
+//!
+//! One multiproof: with the old leaves, its helpers give the old root; with the new leaves, the same helpers give the new
+//! one. So everything that is no leaf is the same in both states. The format is in `docs/proofs.md`.
+
+mod codec;
+mod prove;
+mod verify;
+
+use alloc::vec::Vec;
+
+pub use codec::TRANSITION_BYTES_LIMIT;
+pub use prove::ProveTransitionError;
+pub use verify::{TransitionError, verify_transition_proof};
+
+use super::{LimitError, NODES_LIMIT};
+use crate::gindex::GeneralizedIndex;
+use crate::hash::{Hash, hash_pair};
+use crate::layout::REGIONS;
+
+/// The version of the format of transition proofs. Bits 32 and up tell the kinds of proofs apart: memory proofs have 0
+/// there.
+pub const TRANSITION_VERSION: u64 = 1 << 32 | 1;
+/// Page changes in a proof at most.
+pub const CHANGES_LIMIT: usize = 1 << 20;
+#[allow(clippy::cast_possible_truncation, reason = "256")]
+const REGIONS_LIMIT: usize = REGIONS as usize;
+
+/// A page whose leaf is another one in the new state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageChange {
+    /// The region's number.
+    pub region: u64,
+    /// The page's number in its region.
+    pub page: u64,
+    /// The page's leaf in the old state.
+    pub old: Hash,
+    /// Its leaf in the new state.
+    pub new: Hash,
+}
+
+/// A region with changed pages: what tells where they lie. It is the same in both states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangedRegion {
+    /// The region's number.
+    pub region: u64,
+    /// Kind, permissions and flags, as in [`RegionHeader`](crate::RegionHeader).
+    pub meta: u64,
+    /// Size of the region's cap in bytes.
+    pub size: u64,
+}
+
+/// A proof that a state follows from another one: the fields of the SSZ container, in its order.
+///
+/// All of it is true if [`TransitionProof::verify`] accepts it, and nothing is implied otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransitionProof {
+    /// [`TRANSITION_VERSION`].
+    pub version: u64,
+    /// Root of the old state.
+    pub old_root: Hash,
+    /// Root of the new state.
+    pub new_root: Hash,
+    /// How many times the old state had settled.
+    pub old_settlements: u64,
+    /// How many times the new state has settled.
+    pub new_settlements: u64,
+    /// The regions that have changed pages, ascending.
+    pub regions: Vec<ChangedRegion>,
+    /// All pages whose leaves differ, ascending by region and page, up to [`CHANGES_LIMIT`].
+    pub changes: Vec<PageChange>,
+    /// The nodes that lead from the leaves to both roots, in descending order of their indices, up to [`NODES_LIMIT`].
+    pub helpers: Vec<Hash>,
+}
+
+impl TransitionProof {
+    pub(in crate::proof) fn check_limits(&self) -> Result<(), LimitError> {
+        LimitError::check("regions", self.regions.len(), REGIONS_LIMIT)?;
+        LimitError::check("changes", self.changes.len(), CHANGES_LIMIT)?;
+        LimitError::check("helpers", self.helpers.len(), NODES_LIMIT)
+    }
+}
+
+/// A node of the old state, and the one in its place in the new state.
+type Pair = [Hash; 2];
+
+/// A leaf of the multiproof.
+type Leaf = (GeneralizedIndex, Pair);
+
+/// The parents of two pairs. Where nothing has changed below, one hash is enough.
+fn join(left: &Pair, right: &Pair) -> Pair {
+    let old = hash_pair(&left[0], &right[0]);
+    let unchanged = left[0] == left[1] && right[0] == right[1];
+    [old, if unchanged { old } else { hash_pair(&left[1], &right[1]) }]
+}

@@ -1,0 +1,146 @@
+//! What a verifier allocates is bounded by the length of the proof, whoever wrote it. A test program of its own, because it
+//! counts all that is allocated.
+
+#![allow(clippy::unwrap_used, reason = "everything here is a test, its helpers too")]
+
+#[path = "../suite/twin.rs"]
+#[allow(dead_code, reason = "the suite uses all of it")]
+mod twin;
+
+use std::alloc::System;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use travertine_merkle::layout::{PAGE_BYTES, REGION_BYTES, StateField};
+use travertine_merkle::{
+    Claim, MemoryProof, StateTree, TransitionProof, layout, uint64_chunk, verify_memory_proof,
+    verify_transition_proof,
+};
+use twin::{Cap, State, lcg, lcg_page, meta};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Bytes allocated for each byte of the proof, counting everything that was allocated at any time: more than the most that
+/// is held at once.
+const FACTOR: usize = 5;
+/// And for proofs of a few bytes.
+const CONSTANT: usize = 1 << 14;
+
+#[track_caller]
+fn bounded<T>(proof: usize, values: u64, verify: impl FnOnce() -> T) -> T {
+    let region = Region::new(ALLOCATOR);
+    let result = verify();
+    let allocated = region.change().bytes_allocated;
+    // A vector that grows is allocated twice over.
+    let limit = FACTOR * proof + 2 * usize::try_from(values).unwrap() + CONSTANT;
+    assert!(
+        allocated <= limit,
+        "{allocated} bytes for a proof of {proof} bytes and {values} bytes of values"
+    );
+    result
+}
+
+fn check(proof: &[u8], root: &[u8; 32], claims: &[Claim]) -> bool {
+    let values = claims.iter().filter(|claim| claim.kind == 0).map(|claim| claim.length).sum();
+    let valid = bounded(proof.len(), values, || verify_memory_proof(proof, root, claims).is_ok());
+    // A proof that is refused yields no values.
+    if !valid {
+        bounded(proof.len(), 0, || verify_memory_proof(proof, root, claims).is_err());
+    }
+    valid
+}
+
+fn state(pages: u32) -> State {
+    let page = |page: u32| (3 * page, lcg_page(u64::from(page)));
+    let cap = Cap { size: 1 << 30, pages: (0..pages).map(page).collect() };
+    let small = Cap { size: PAGE_BYTES, pages: [(0, lcg_page(9))].into() };
+    State { regions: [(2, (meta(3, 3, 0), cap)), (7, (meta(4, 3, 0), small))].into() }
+}
+
+/// One test, so that nothing else allocates meanwhile.
+#[test]
+fn verifiers_allocate_in_proportion_to_the_proof() {
+    let state = state(20);
+    let root = state.root();
+    let start = 2 * REGION_BYTES;
+    let chunks: Vec<_> = (0..300).map(|at| Claim::bytes(start + at * 40_961, 1)).collect();
+    for claims in [
+        vec![Claim::bytes(start + 40, 8)],
+        vec![Claim::region(9)],
+        vec![Claim::bytes(start, 40 * PAGE_BYTES), Claim::region(2), Claim::bytes(7 * REGION_BYTES + 9, 100)],
+        vec![Claim::bytes(start + 100 * PAGE_BYTES, 16 << 20)],
+        chunks,
+        vec![Claim::region(2); 65_536],
+    ] {
+        let proof = MemoryProof::prove(&state, &claims).unwrap();
+        let encoded = proof.encode().unwrap();
+        assert!(check(&encoded, &root, &claims));
+        for (at, step) in (0..encoded.len()).step_by(encoded.len() / 60 + 1).zip(1..) {
+            let mut hostile = encoded.clone();
+            hostile[at] ^= u8::try_from(step).unwrap();
+            assert!(!check(&hostile, &root, &claims));
+            check(&encoded[..at], &root, &claims);
+        }
+        // A short proof that claims as much as there may be; leaves at random; helpers without end.
+        let greedy = [Claim::bytes(start, 16 << 20)];
+        let random = |seed, count: usize| lcg(seed, count * 32).as_chunks().0.to_vec();
+        let mut indices: Vec<_> =
+            lcg(5, 8_000).as_chunks().0.iter().copied().map(u64::from_le_bytes).collect();
+        indices.sort_unstable_by(|a, b| b.cmp(a));
+        for (claims, edit) in [
+            (&greedy[..], MemoryProof { claims: greedy.to_vec(), ..proof.clone() }),
+            (&claims, MemoryProof { gindices: indices, leaves: random(6, 1000), ..proof.clone() }),
+            (&claims, MemoryProof { helpers: random(7, 20_000), ..proof.clone() }),
+        ] {
+            assert!(!check(&edit.encode().unwrap(), &root, claims));
+        }
+    }
+    transitions(&state);
+}
+
+struct Settled(State, u64);
+
+impl StateTree for Settled {
+    fn node(&self, index: travertine_merkle::GeneralizedIndex) -> Option<travertine_merkle::Hash> {
+        let settlements = layout::field(StateField::Settlements);
+        if index == settlements {
+            return Some(uint64_chunk(self.1));
+        }
+        if index.is_ancestor_of(settlements) {
+            let [left, right] = [index.left().unwrap(), index.right().unwrap()].map(|child| self.node(child));
+            return Some(travertine_merkle::hash_pair(&left?, &right?));
+        }
+        self.0.node(index)
+    }
+
+    fn region(&self, region: u8) -> Option<travertine_merkle::RegionHeader> {
+        self.0.region(region)
+    }
+
+    fn page_is_zero(&self, region: u8, page: u32) -> bool {
+        self.0.page_is_zero(region, page)
+    }
+}
+
+fn transitions(old: &State) {
+    for changed in [0, 1, 30, 150] {
+        let mut new = old.clone();
+        let pages: Vec<_> = (0..changed).map(|page| (2, 7 * page)).collect();
+        for &(region, page) in &pages {
+            new.regions.get_mut(&region).unwrap().1.pages.insert(page, lcg_page(1000 + u64::from(page)));
+        }
+        let (old, new) = (Settled(old.clone(), 1), Settled(new, 2));
+        let root = travertine_merkle::GeneralizedIndex::ROOT;
+        let (old_root, new_root) = (old.node(root).unwrap(), new.node(root).unwrap());
+        let encoded = TransitionProof::prove(&old, &new, pages).unwrap().encode().unwrap();
+        let check = |proof: &[u8]| {
+            bounded(proof.len(), 0, || verify_transition_proof(proof, &old_root, &new_root).is_ok())
+        };
+        assert!(check(&encoded));
+        for at in (0..encoded.len()).step_by(encoded.len() / 60 + 1) {
+            let mut hostile = encoded.clone();
+            hostile[at] ^= 0x41;
+            assert!(!check(&hostile) && !check(&encoded[..at]));
+        }
+    }
+}
