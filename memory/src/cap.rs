@@ -58,11 +58,10 @@ impl DataCap {
         let size =
             bytes.checked_next_multiple_of(layout::PAGE_BYTES).ok_or(SlabError::Size { size: bytes })?;
         let slab = PageSlab::empty(size)?;
-        let pages: Vec<(u32, PageSlot)> = (0..)
+        let pages = (0..)
             .zip(content.chunks(PAGE_BYTES))
-            .map(|(page, bytes)| (page, Page::new(PageBytes::starting_with(bytes)).into()))
-            .collect();
-        Ok(slab.with_pages(&pages).0.into())
+            .map(|(page, bytes)| (page, Page::new(PageBytes::starting_with(bytes)).into()));
+        Ok(slab.with_pages(pages).0.into())
     }
 
     /// A cap of `size` bytes with these pages, in any order; all others are zero.
@@ -81,8 +80,7 @@ impl DataCap {
                 return Err(SlabError::DuplicatePage { page });
             }
         }
-        let pages: Vec<_> = named.into_iter().collect();
-        Ok(slab.with_pages(&pages).0.into())
+        Ok(slab.with_pages(named).0.into())
     }
 
     /// The size in bytes.
@@ -163,6 +161,27 @@ impl DataCap {
         self.clone()
     }
 
+    /// Makes the cap longer or shorter. Growing adds zero pages. Shrinking drops the pages behind the end, written or not:
+    /// growing again reads zeros there. A flush does not report them: it compares with the cap as resized.
+    /// The cost is that of one path of the tree, and of freeing what was dropped and nothing else shares.
+    ///
+    /// # Errors
+    /// If `size` is not a multiple of 4,096 from 4,096 bytes to 4 GiB; nothing is changed then.
+    pub fn resize(&mut self, size: u64) -> Result<(), SlabError> {
+        self.backing = self.backing.resized(size)?;
+        let page_count = self.page_count();
+        if self.overlay.last_key_value().is_some_and(|(&page, _)| page >= page_count) {
+            Arc::make_mut(&mut self.overlay).split_off(&page_count);
+        }
+        Ok(())
+    }
+
+    /// Shares all that is flushed with `other` wherever both are equal; see [`PageSlab::rebased`]. Caps that were loaded apart
+    /// are stored once after that.
+    pub fn rebase(&mut self, other: &Self) {
+        self.backing = self.backing.rebased(&other.backing);
+    }
+
     /// A cap of zeros of the same size, as an overlay: a flush reports which pages that changed.
     #[must_use]
     pub(crate) fn cleared(&self) -> Self {
@@ -174,8 +193,7 @@ impl DataCap {
     /// proportion to the overlay, whatever the size of the cap.
     pub fn flush(&mut self) -> Vec<PageChange> {
         let overlay = std::mem::take(&mut self.overlay);
-        let writes: Vec<_> = Arc::unwrap_or_clone(overlay).into_iter().collect();
-        let (backing, changes) = self.backing.with_pages(&writes);
+        let (backing, changes) = self.backing.with_pages(Arc::unwrap_or_clone(overlay));
         self.backing = backing;
         changes
     }

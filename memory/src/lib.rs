@@ -31,10 +31,12 @@ mod fault;
 mod memory;
 mod node;
 mod page;
+mod parallel;
 mod permissions;
 mod plan;
 mod region;
 mod slab;
+mod tree;
 mod working_set;
 
 pub use address::{Address, AddressError, Component};

@@ -9,10 +9,10 @@ use crate::cap::CapError;
 use crate::fault::FaultReason;
 use crate::node::NodeError;
 use crate::page::{Page, PageSource};
-use crate::region::Region;
+use crate::region::{Region, RegionError};
 use crate::working_set::{Content, WorkingSet, page_of, region_of};
 
-/// A region's number is taken.
+/// Why the regions of a memory cannot be changed so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MemoryError {
     /// A region stands there already.
@@ -20,6 +20,20 @@ pub enum MemoryError {
     Occupied {
         /// The region's number.
         region: u8,
+    },
+    /// There is no such region.
+    #[error("there is no region {region}")]
+    NoRegion {
+        /// The region's number.
+        region: u8,
+    },
+    /// The region cannot be as asked.
+    #[error("region {region}: {error}")]
+    Region {
+        /// The region's number.
+        region: u8,
+        /// Why not.
+        error: RegionError,
     },
 }
 
@@ -80,9 +94,23 @@ impl Memory {
     /// are void.
     pub fn remove(&mut self, number: u8) -> Option<Region> {
         let region = self.regions.remove(&number)?;
-        self.working.retain_regions(|other| other != number);
+        self.working.retain(|page| region_of(page) != number);
         self.epoch += 1;
         Some(region)
+    }
+
+    /// Makes a region longer or shorter. What the current call has written stays as far as the region reaches; pages behind the
+    /// end are dropped, and read as zeros and are cold if the region grows again. Plans made before are void.
+    ///
+    /// # Errors
+    /// If there is no such region, no cap has this size, or the region's page ranges do not fit; nothing is changed then.
+    pub fn resize(&mut self, number: u8, size: u64) -> Result<(), MemoryError> {
+        let region = self.regions.get_mut(&number).ok_or(MemoryError::NoRegion { region: number })?;
+        region.resize(size).map_err(|error| MemoryError::Region { region: number, error })?;
+        let page_count = region.cap().page_count();
+        self.working.retain(|page| region_of(page) != number || page_of(page) < page_count);
+        self.epoch += 1;
+        Ok(())
     }
 
     /// The region with this number. Its cap does not show what the current call has written.
@@ -100,7 +128,7 @@ impl Memory {
     pub fn clear_volatile(&mut self) {
         self.clear_volatile_caps();
         let regions = &self.regions;
-        self.working.retain_regions(|number| regions[&number].kind().survives_settle());
+        self.working.retain(|page| regions[&region_of(page)].kind().survives_settle());
         self.epoch += 1;
     }
 

@@ -6,6 +6,13 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use travertine_merkle::{Hash, ZERO_HASH, layout, page_leaf};
 
+use crate::parallel::for_each_part;
+
+/// Pages that are worth a thread of their own.
+const PAGES_PER_THREAD: usize = 32;
+/// Pages that are hashed by one call, side by side.
+const BATCH: usize = 32;
+
 /// Bytes of a page, as an index. (The layout's constant is a `u64`; 4,096 fits any index.)
 pub(crate) const PAGE_BYTES: usize = 4096;
 const _: () = assert!(PAGE_BYTES as u64 == layout::PAGE_BYTES);
@@ -102,6 +109,25 @@ impl Page {
     }
 }
 
+/// Computes the leaves of pages that have none yet, many at a time.
+pub(crate) fn hash_pages<'a>(pages: impl Iterator<Item = &'a Page>) {
+    let pages: Vec<&Page> = pages.filter(|page| page.0.leaf.get().is_none()).collect();
+    for_each_part(&pages, PAGES_PER_THREAD, |part| {
+        for batch in part.chunks(BATCH) {
+            // A frame may stand in many places: an earlier batch may have hashed it.
+            let batch: Vec<&SharedPage> =
+                batch.iter().map(|page| &*page.0).filter(|page| page.leaf.get().is_none()).collect();
+            let bytes: Vec<&[u8; PAGE_BYTES]> = batch.iter().map(|page| &**page.bytes).collect();
+            let mut leaves = [ZERO_HASH; BATCH];
+            page_leaves(&bytes, &mut leaves[..batch.len()]);
+            for (page, leaf) in batch.iter().zip(leaves) {
+                // Another thread may have been faster, with the same result.
+                page.leaf.get_or_init(|| leaf);
+            }
+        }
+    });
+}
+
 /// Pages are equal if their bytes are.
 impl PartialEq for Page {
     fn eq(&self, other: &Self) -> bool {
@@ -158,4 +184,10 @@ impl From<Page> for PageSlot {
 pub trait PageSource: fmt::Debug + Send + Sync {
     /// The page with this leaf, or `None` if the source does not have it. What it returns is checked against `leaf`.
     fn page(&self, leaf: &Hash) -> Option<Box<PageBytes>>;
+}
+
+fn page_leaves(pages: &[&[u8; PAGE_BYTES]], leaves: &mut [Hash]) {
+    for (page, leaf) in pages.iter().zip(leaves) {
+        *leaf = page_leaf(page);
+    }
 }

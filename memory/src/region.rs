@@ -8,6 +8,7 @@ use travertine_merkle::{Hash, region_leaf};
 use crate::cap::{CapError, DataCap};
 use crate::fault::Access;
 use crate::permissions::Permissions;
+use crate::slab::SlabError;
 
 /// What a region is for. The codes are part of a region's metadata and so of the state root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,6 +126,9 @@ pub enum RegionError {
         /// The page's index.
         page: u32,
     },
+    /// No cap can have the size.
+    #[error(transparent)]
+    Size(#[from] SlabError),
 }
 
 /// A region of memory. Its content is a cap; what is allowed holds for the whole region, or page by page.
@@ -210,6 +214,25 @@ impl Region {
     /// The region's content.
     pub fn cap(&self) -> &DataCap {
         &self.cap
+    }
+
+    /// Resizes the region's cap, as [`DataCap::resize`] does. Ranges of pages stay as they are: they are the program's.
+    ///
+    /// # Errors
+    /// If the size is not that of a cap, or a range of pages would reach behind the end; nothing is changed then.
+    pub fn resize(&mut self, size: u64) -> Result<(), RegionError> {
+        let mut cap = self.cap.clone();
+        cap.resize(size)?;
+        let page_count = cap.page_count();
+        match self.narrowed.as_deref().and_then(<[PageRange]>::last) {
+            Some(&PageRange { first, end, .. }) if end > page_count => {
+                Err(RegionError::PageRange { first, end, page_count })
+            }
+            _ => {
+                self.cap = cap;
+                Ok(())
+            }
+        }
     }
 
     pub(crate) fn cap_mut(&mut self) -> &mut DataCap {

@@ -183,11 +183,11 @@ impl WorkingSet {
         self.staged.get(&page_number)
     }
 
-    /// Forgets all pages of the regions that are not to be kept.
-    pub(crate) fn retain_regions(&mut self, keep: impl Fn(u8) -> bool) {
+    /// Forgets all pages that are not to be kept.
+    pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
         let Self { frames, mut staged, .. } = std::mem::take(self);
-        staged.retain(|&page_number, _| keep(region_of(page_number)));
-        let frames: Vec<_> = frames.into_iter().filter(|frame| keep(region_of(frame.page_number))).collect();
+        staged.retain(|&page_number, _| keep(page_number));
+        let frames: Vec<_> = frames.into_iter().filter(|frame| keep(frame.page_number)).collect();
         let index = frames.iter().map(|frame| frame.page_number).zip(0..).collect();
         *self = Self { frames, index, staged, ..Self::default() };
     }
