@@ -48,10 +48,33 @@ fn slot(value: u8, form: u8) -> PageSlot {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Write { page: prop::sample::Index, value: u8, form: u8 },
-    Place { first: u32, values: Vec<u8>, dirty: bool },
+    Write {
+        page: prop::sample::Index,
+        value: u8,
+        form: u8,
+    },
+    Place {
+        first: u32,
+        values: Vec<u8>,
+        dirty: bool,
+    },
     Share,
     Flush,
+    Resize {
+        pages: u32,
+    },
+    /// Re-share with an earlier share, or with an unrelated cap.
+    Rebase {
+        share: prop::sample::Index,
+        other: Vec<u8>,
+    },
+    /// Write the content of all pages that are known by their hash only.
+    Load,
+    /// Make the cap anew from its pages in other forms.
+    FromPages {
+        form: u8,
+    },
+    FromBytes,
 }
 
 fn values(length: impl Into<prop::collection::SizeRange>) -> impl Strategy<Value = Vec<u8>> {
@@ -64,6 +87,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..45u32, values(1..12), any::<bool>()).prop_map(|(first, values, dirty)| Step::Place { first, values, dirty }),
         1 => Just(Step::Share),
         2 => Just(Step::Flush),
+        1 => (1..70_u32).prop_map(|pages| Step::Resize { pages }),
+        1 => (any::<prop::sample::Index>(), values(1..40)).prop_map(|(share, other)| Step::Rebase { share, other }),
+        1 => Just(Step::Load),
+        1 => any::<u8>().prop_map(|form| Step::FromPages { form }),
+        1 => Just(Step::FromBytes),
     ]
 }
 
@@ -115,6 +143,32 @@ proptest! {
                     prop_assert_eq!(placed, expected);
                 }
                 Step::Share => shares.push((cap.share(), twin.clone())),
+                Step::Resize { pages } => {
+                    cap.resize(u64::from(pages) * 4096).unwrap();
+                    twin.resize(pages as usize, 0);
+                    flushed.resize(pages as usize, 0);
+                }
+                Step::Rebase { share, other } if shares.is_empty() || other.len() % 2 == 0 => {
+                    let _ = share;
+                    cap.rebase(&self::cap(&other, false));
+                }
+                Step::Rebase { share, .. } => cap.rebase(&shares[share.index(shares.len())].0),
+                Step::Load => {
+                    for (index, &value) in (0..).zip(&twin) {
+                        if matches!(cap.slot(index), PageSlot::Missing(_)) {
+                            cap.write(index, page(value).into()).unwrap();
+                        }
+                    }
+                }
+                Step::FromPages { form } => {
+                    let pages = (0..).zip(&twin).map(|(index, &value)| (index, slot(value, form.wrapping_add(value))));
+                    cap = DataCap::from_pages(cap.size(), pages).unwrap();
+                    flushed.clone_from(&twin);
+                }
+                Step::FromBytes => {
+                    cap = DataCap::from_bytes(&bytes(&twin)).unwrap();
+                    flushed.clone_from(&twin);
+                }
                 Step::Flush => {
                     let changes: Vec<_> = cap.flush().iter().map(|change| (change.page, change.old, change.new)).collect();
                     let expected: Vec<_> = (0..).zip(flushed.iter().zip(&twin)).filter(|(_, (old, new))| old != new)
@@ -170,6 +224,52 @@ fn sizes_and_pages_outside_the_limits_are_refused() {
     assert_eq!(DataCap::empty(8192).unwrap().write(2, PageSlot::Empty), Err(outside));
     let twice = [(1, page(1).into()), (1, page(2).into())];
     assert_eq!(DataCap::from_pages(8192, twice).unwrap_err(), SlabError::DuplicatePage { page: 1 });
+}
+
+#[test]
+fn growing_is_instant_and_shrinking_forgets() {
+    let mut cap = cap(&[1], false);
+    let small = cap.root();
+    cap.resize(4 * GIB).unwrap();
+    assert_eq!(cap.root(), DataCap::from_pages(4 * GIB, [(0, page(1).into())]).unwrap().root());
+    cap.write((1 << 20) - 1, page(2).into()).unwrap();
+    assert_eq!(cap.flush().len(), 1);
+    cap.write(7, page(3).into()).unwrap();
+    cap.resize(4096).unwrap();
+    assert_eq!(cap.overlay_pages(), 0, "what was written behind the end is dropped");
+    assert_eq!(cap.root(), small);
+    for size in [0, 4095, 4 * GIB + 4096, u64::MAX] {
+        assert_eq!(cap.resize(size), Err(SlabError::Size { size }));
+    }
+    assert_eq!((cap.size(), cap.root()), (4096, small), "a refused size changes nothing");
+    cap.resize(4 * GIB).unwrap();
+    assert_eq!(cap.pages_in(0..u32::MAX).count(), 1, "what was dropped reads as zero");
+}
+
+#[test]
+fn what_one_side_knows_the_other_learns() {
+    let missing = |values: &[u8], form: u8| {
+        let slots = (0..).zip(values).map(|(index, &value)| (index, slot(value, form)));
+        DataCap::from_pages(values.len() as u64 * 4096, slots).unwrap()
+    };
+    let is_loaded = |cap: &DataCap, page| matches!(cap.slot(page), PageSlot::Loaded(_));
+    let mut stub = missing(&[1, 2, 0, 3, 4], 2);
+    let root = stub.root();
+    stub.rebase(&missing(&[1, 5, 0, 3], 0));
+    assert_eq!([0, 1, 3, 4].map(|page| is_loaded(&stub, page)), [true, false, true, false]);
+    assert_eq!(stub.root(), root);
+
+    let mut full = missing(&[1, 2, 0, 3, 4], 0);
+    full.rebase(&missing(&[1, 2, 0, 3, 4], 2));
+    assert_eq!([0, 1, 3, 4].map(|page| is_loaded(&full, page)), [true; 4], "nothing is unlearned");
+    stub.rebase(&full);
+    assert!(loaded(stub.slot(4)).unwrap().is_same_frame(&loaded(full.slot(4)).unwrap()));
+
+    // Written content is learned, too, and is no change.
+    let mut stub = missing(&[1, 2], 2);
+    stub.write(1, slot(2, 0)).unwrap();
+    assert_eq!((stub.flush(), is_loaded(&stub, 0), is_loaded(&stub, 1)), (vec![], false, true));
+    assert_eq!(stub.root(), missing(&[1, 2], 0).root());
 }
 
 #[test]

@@ -86,11 +86,14 @@ struct Twin {
     /// Page numbers.
     read: BTreeSet<u64>,
     written: BTreeSet<u64>,
+    /// How many pages each region has now.
+    pages: BTreeMap<u8, u64>,
 }
 
 impl Twin {
     fn new() -> Self {
-        let mut twin = Self::default();
+        let pages = REGIONS.iter().map(|plan| (plan.number, plan.pages)).collect();
+        let mut twin = Self { pages, ..Self::default() };
         for (index, (number, page)) in (0..).zip(MISSING) {
             let start = (u64::from(number) << REGION_SHIFT) + u64::from(page) * PAGE;
             twin.poke(start, &missing_page(index)[..]);
@@ -103,13 +106,13 @@ impl Twin {
         REGIONS.iter().find(|plan| u64::from(plan.number) == address >> REGION_SHIFT)
     }
 
-    fn check_byte(address: u64, access: Access, privileged: bool) -> Result<(), FaultReason> {
+    fn check_byte(&self, address: u64, access: Access, privileged: bool) -> Result<(), FaultReason> {
         if address >= 1 << 40 {
             return Err(FaultReason::AddressTooWide);
         }
         let plan = Self::plan_of(address).ok_or(FaultReason::NoRegion)?;
         let page = (address & 0xFFFF_FFFF) / PAGE;
-        if page >= plan.pages {
+        if page >= self.pages[&plan.number] {
             return Err(FaultReason::OutOfRegion);
         }
         let bit = match access {
@@ -118,17 +121,20 @@ impl Twin {
             Access::Execute => X,
         };
         let granted = |range: &&(u32, u32, u8)| (u64::from(range.0)..u64::from(range.1)).contains(&page);
-        let bits = plan.permissions.iter().find(granted).map_or(0, |range| range.2);
+        let bits = match plan.permissions {
+            [(0, end, bits)] if u64::from(*end) == plan.pages => *bits,
+            ranges => ranges.iter().find(granted).map_or(0, |range| range.2),
+        };
         if privileged || bits & bit != 0 { Ok(()) } else { Err(FaultReason::Permission) }
     }
 
-    fn check(address: u64, length: u64, access: Access, privileged: bool) -> Result<(), Fault> {
+    fn check(&self, address: u64, length: u64, access: Access, privileged: bool) -> Result<(), Fault> {
         let region = address >> REGION_SHIFT;
         for byte in 0..length {
             // The first byte of the next region is outside, whether or not there is such a region.
             let at = address + byte;
             let result = if at >> REGION_SHIFT == region {
-                Self::check_byte(at, access, privileged)
+                self.check_byte(at, access, privileged)
             } else {
                 Err(FaultReason::OutOfRegion)
             };
@@ -180,6 +186,23 @@ impl Twin {
         self.bytes.retain(|address, _| !volatile(address / PAGE));
         self.read.retain(|&page| !volatile(page));
         self.written.retain(|&page| !volatile(page));
+    }
+
+    /// Cuts off what lies behind the new end, or refuses to.
+    fn resize(&mut self, number: u8, pages: u64) -> bool {
+        let Some(plan) = REGIONS.iter().find(|plan| plan.number == number) else { return false };
+        let has_ranges = !matches!(plan.permissions, [(0, end, _)] if u64::from(*end) == plan.pages);
+        let ranges_end = plan.permissions.iter().map(|range| u64::from(range.1)).max().unwrap();
+        if pages == 0 || pages > 1 << 20 || (has_ranges && pages < ranges_end) {
+            return false;
+        }
+        let keep = |page: u64| page >> 20 != u64::from(number) || page & 0xF_FFFF < pages;
+        self.bytes.retain(|address, _| keep(address / PAGE));
+        self.settled.retain(|address, _| keep(address / PAGE));
+        self.read.retain(|&page| keep(page));
+        self.written.retain(|&page| keep(page));
+        self.pages.insert(number, pages);
+        true
     }
 
     fn page(bytes: &BTreeMap<u64, u8>, number: u64) -> Page {
@@ -259,6 +282,10 @@ enum Step {
     Execute {
         page_number: u32,
     },
+    Resize {
+        region: u8,
+        pages: u64,
+    },
     ClearVolatile,
     Settle,
     /// The call begins: what follows may be undone.
@@ -296,6 +323,10 @@ fn value() -> impl Strategy<Value = u64> {
     prop_oneof![1 => Just(0), 3 => any::<u64>()]
 }
 
+fn page_count() -> impl Strategy<Value = u64> {
+    prop_oneof![6 => 1..22_u64, 1 => Just(0), 2 => Just(1_u64 << 20), 1 => Just((1 << 20) + 1)]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let commit = || prop::bool::weighted(0.8);
     prop_oneof![
@@ -308,6 +339,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (address(), length(), byte()).prop_map(|(address, length, value)| Step::Poke { address, length, value }),
         1 => (prop::sample::select(vec![0_u32, 1, 3]), 0..10_u32)
             .prop_map(|(region, page)| Step::Execute { page_number: region << 20 | page }),
+        1 => (prop::sample::select(vec![0_u8, 1, 2, 2, 2, 3, 3, 4, 5, 254, 255]), page_count())
+            .prop_map(|(region, pages)| Step::Resize { region, pages }),
         1 => Just(Step::ClearVolatile),
         2 => Just(Step::Settle),
         1 => Just(Step::Snapshot),
@@ -323,7 +356,7 @@ fn as_bytes(length: u64, value: u8) -> Vec<u8> {
 fn run(memory: &mut Memory, twin: &mut Twin, step: &Step) {
     match *step {
         Step::Load { address, width, commit } => {
-            let expected = Twin::check(address, width, Access::Read, false);
+            let expected = twin.check(address, width, Access::Read, false);
             let plan = memory.plan_load(address, width);
             assert_eq!(plan.as_ref().err(), expected.as_ref().err());
             if let (Ok(plan), true) = (plan, commit) {
@@ -334,7 +367,7 @@ fn run(memory: &mut Memory, twin: &mut Twin, step: &Step) {
             }
         }
         Step::Store { address, width, value, commit } => {
-            let expected = Twin::check(address, width, Access::Write, false);
+            let expected = twin.check(address, width, Access::Write, false);
             let plan = memory.plan_store(address, width);
             assert_eq!(plan.as_ref().err(), expected.as_ref().err());
             if let (Ok(plan), true) = (plan, commit) {
@@ -344,7 +377,7 @@ fn run(memory: &mut Memory, twin: &mut Twin, step: &Step) {
             }
         }
         Step::Read { address, length } => {
-            let expected = Twin::check(address, length, Access::Read, false);
+            let expected = twin.check(address, length, Access::Read, false);
             let plan = memory.plan_load(address, length);
             assert_eq!(plan.as_ref().err(), expected.as_ref().err());
             if let Ok(plan) = plan {
@@ -355,7 +388,7 @@ fn run(memory: &mut Memory, twin: &mut Twin, step: &Step) {
             }
         }
         Step::Write { address, length, value } => {
-            let expected = Twin::check(address, length, Access::Write, false);
+            let expected = twin.check(address, length, Access::Write, false);
             let plan = memory.plan_store(address, length);
             assert_eq!(plan.as_ref().err(), expected.as_ref().err());
             if let Ok(plan) = plan {
@@ -367,14 +400,14 @@ fn run(memory: &mut Memory, twin: &mut Twin, step: &Step) {
         Step::Peek { address, length } => {
             let mut bytes = as_bytes(length, 0xAA);
             let result = memory.peek(address, &mut bytes);
-            assert_eq!(result, Twin::check(address, length, Access::Read, true));
+            assert_eq!(result, twin.check(address, length, Access::Read, true));
             if result.is_ok() {
                 assert_eq!(bytes, twin.peek(address, length));
             }
         }
         Step::Poke { address, length, value } => {
             let result = memory.poke(address, &as_bytes(length, value));
-            assert_eq!(result, Twin::check(address, length, Access::Write, true));
+            assert_eq!(result, twin.check(address, length, Access::Write, true));
             if result.is_ok() {
                 twin.poke(address, &as_bytes(length, value));
             }
@@ -384,11 +417,14 @@ fn run(memory: &mut Memory, twin: &mut Twin, step: &Step) {
             let result = memory.executable_page(page_number);
             assert_eq!(
                 result.as_ref().err(),
-                Twin::check(address, PAGE, Access::Execute, false).as_ref().err()
+                twin.check(address, PAGE, Access::Execute, false).as_ref().err()
             );
             if let Ok(page) = result {
                 assert_eq!(page.bytes()[..], twin.peek(address, PAGE)[..]);
             }
+        }
+        Step::Resize { region, pages } => {
+            assert_eq!(memory.resize(region, pages * PAGE).is_ok(), twin.resize(region, pages));
         }
         Step::ClearVolatile => {
             memory.clear_volatile();

@@ -108,3 +108,70 @@ fn walks_skip_what_is_absent_and_outside() {
     let (slab, _) = slab.with_pages([(0, slot(0)), (70, slot(1))]);
     assert!(!slab.tree().has_missing());
 }
+
+#[test]
+fn hashes_do_not_depend_on_the_number_of_threads() {
+    // More than one thread's worth of pages and, a level higher, of branches.
+    let many: Vec<u32> = (0..20_000).map(|i| i * 50).collect();
+    let slab = full_region(&many);
+    let mut layer: Vec<Hash> = (0..1 << 20)
+        .map(|page| if page % 50 == 0 && page < 1_000_000 { slot(1).leaf() } else { *zero_hash(0) })
+        .collect();
+    for _ in 0..20 {
+        layer = layer.chunks(2).map(|pair| hash_pair(&pair[0], &pair[1])).collect();
+    }
+    assert_eq!(slab.pages_root(), layer[0]);
+}
+
+#[test]
+fn distinct_pages_are_hashed_as_one_by_one() {
+    let pages: Vec<Page> =
+        (1..=150_u8).map(|value| Page::new(PageBytes::starting_with(&[value; 99]))).collect();
+    // Some twice, some hashed before.
+    pages[3].leaf();
+    crate::page::hash_pages(pages.iter().chain(&pages[..40]));
+    for page in &pages {
+        assert_eq!(page.leaf(), travertine_merkle::page_leaf(page.bytes()));
+    }
+}
+
+#[test]
+fn resizing_copies_one_path() {
+    let pages: Vec<u32> = (0..1000).map(|i| i * 1000).collect();
+    let slab = full_region(&pages);
+    slab.pages_root();
+    let shorter = slab.resized(700_001 * 4096).unwrap();
+    assert!(fresh(slab.tree(), shorter.tree()) <= 20);
+    assert_eq!(shorter.pages().count(), 701);
+    let grown = shorter.resized(layout::REGION_BYTES).unwrap();
+    assert_eq!(fresh(shorter.tree(), grown.tree()), 0, "of the same depth");
+    let half = slab.resized(layout::REGION_BYTES / 2).unwrap();
+    assert!(fresh(slab.tree().halves().0, half.tree()) == 0, "the left half as it is");
+    let one = slab.resized(4096).unwrap();
+    assert_eq!((one.depth(), one.pages_root()), (0, slot(1).leaf()));
+    let grown = one.resized(layout::REGION_BYTES).unwrap();
+    assert_eq!((count(grown.tree()), grown.pages_root()), ((20, 20), full_region(&[0]).pages_root()));
+    assert!(matches!(full_region(&[9]).resized(9 * 4096).unwrap().tree(), Node::Empty));
+}
+
+#[test]
+fn rebasing_shares_all_that_is_equal() {
+    let pages: Vec<u32> = (0..1000).map(|i| i * 1000).collect();
+    let (base, loaded) = (full_region(&pages), full_region(&pages));
+    assert_eq!(fresh(base.tree(), loaded.rebased(&base).tree()), 0, "equal slabs become one");
+    let (changed, _) = loaded.with_pages([(500_000, slot(2)), (500_001, slot(3))]);
+    let rebased = changed.rebased(&base);
+    assert_eq!(fresh(base.tree(), rebased.tree()), 20, "the path to what differs");
+    assert_eq!(count(rebased.tree()).1, 0, "with its hashes");
+    assert_eq!(rebased.pages_root(), changed.pages_root());
+    assert_eq!(fresh(rebased.tree(), rebased.rebased(&base).tree()), 0, "once is enough");
+
+    // Of another size: the pages that both have.
+    let longer = base.resized(layout::REGION_BYTES / 4).unwrap();
+    for (slab, other) in [(&loaded, &longer), (&longer, &loaded)] {
+        let rebased = slab.rebased(other);
+        assert_eq!((rebased.size(), rebased.root()), (slab.size(), slab.root()));
+        let common = |slab: &PageSlab| slab.tree().descend(slab.depth() - 18, 0).clone();
+        assert_eq!(fresh(&common(other), &common(&rebased)), 0);
+    }
+}
