@@ -31,6 +31,7 @@ mod fault;
 mod memory;
 mod node;
 mod page;
+mod page_hash;
 mod parallel;
 mod permissions;
 mod plan;

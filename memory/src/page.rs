@@ -6,12 +6,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use travertine_merkle::{Hash, ZERO_HASH, layout, page_leaf};
 
-use crate::parallel::for_each_part;
-
-/// Pages that are worth a thread of their own.
-const PAGES_PER_THREAD: usize = 32;
-/// Pages that are hashed by one call, side by side.
-const BATCH: usize = 32;
+use crate::page_hash::GroupRoots;
 
 /// Bytes of a page, as an index. (The layout's constant is a `u64`; 4,096 fits any index.)
 pub(crate) const PAGE_BYTES: usize = 4096;
@@ -77,6 +72,8 @@ struct SharedPage {
     // Boxed: behind an `Arc`'s counters the alignment would cost a second page.
     bytes: Box<PageBytes>,
     leaf: OnceLock<Hash>,
+    /// Nodes inside of the page, of a page that has replaced another one and may so be replaced soon.
+    groups: OnceLock<Box<GroupRoots>>,
 }
 
 static ZERO_PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(PageBytes::zeroed()));
@@ -84,7 +81,7 @@ static ZERO_PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(PageBytes::zeroed(
 impl Page {
     /// A page with these bytes.
     pub fn new(bytes: Box<PageBytes>) -> Self {
-        Self(Arc::new(SharedPage { bytes, leaf: OnceLock::new() }))
+        Self(Arc::new(SharedPage { bytes, leaf: OnceLock::new(), groups: OnceLock::new() }))
     }
 
     /// The page of zeros; all callers share one.
@@ -103,29 +100,28 @@ impl Page {
         *self.0.leaf.get_or_init(|| page_leaf(self.bytes()))
     }
 
+    /// Whether the leaf has been computed.
+    pub(crate) fn is_hashed(&self) -> bool {
+        self.0.leaf.get().is_some()
+    }
+
+    /// Keeps the leaf that has been computed for this page. (If another thread was faster, it is there already.)
+    pub(crate) fn set_leaf(&self, leaf: Hash) {
+        self.0.leaf.get_or_init(|| leaf);
+    }
+
+    pub(crate) fn group_roots(&self) -> Option<&GroupRoots> {
+        self.0.groups.get().map(|groups| &**groups)
+    }
+
+    pub(crate) fn set_group_roots(&self, groups: GroupRoots) {
+        self.0.groups.get_or_init(|| Box::new(groups));
+    }
+
     /// Whether both are one page in storage, not only in content.
     pub fn is_same_frame(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
-}
-
-/// Computes the leaves of pages that have none yet, many at a time.
-pub(crate) fn hash_pages<'a>(pages: impl Iterator<Item = &'a Page>) {
-    let pages: Vec<&Page> = pages.filter(|page| page.0.leaf.get().is_none()).collect();
-    for_each_part(&pages, PAGES_PER_THREAD, |part| {
-        for batch in part.chunks(BATCH) {
-            // A frame may stand in many places: an earlier batch may have hashed it.
-            let batch: Vec<&SharedPage> =
-                batch.iter().map(|page| &*page.0).filter(|page| page.leaf.get().is_none()).collect();
-            let bytes: Vec<&[u8; PAGE_BYTES]> = batch.iter().map(|page| &**page.bytes).collect();
-            let mut leaves = [ZERO_HASH; BATCH];
-            page_leaves(&bytes, &mut leaves[..batch.len()]);
-            for (page, leaf) in batch.iter().zip(leaves) {
-                // Another thread may have been faster, with the same result.
-                page.leaf.get_or_init(|| leaf);
-            }
-        }
-    });
 }
 
 /// Pages are equal if their bytes are.
@@ -184,10 +180,4 @@ impl From<Page> for PageSlot {
 pub trait PageSource: fmt::Debug + Send + Sync {
     /// The page with this leaf, or `None` if the source does not have it. What it returns is checked against `leaf`.
     fn page(&self, leaf: &Hash) -> Option<Box<PageBytes>>;
-}
-
-fn page_leaves(pages: &[&[u8; PAGE_BYTES]], leaves: &mut [Hash]) {
-    for (page, leaf) in pages.iter().zip(leaves) {
-        *leaf = page_leaf(page);
-    }
 }

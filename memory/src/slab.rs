@@ -5,7 +5,8 @@ use std::ops::Range;
 use travertine_merkle::layout::{self, CapLayout};
 use travertine_merkle::{GeneralizedIndex, Hash, cap_root};
 
-use crate::page::{PageSlot, hash_pages};
+use crate::page::PageSlot;
+use crate::page_hash::hash_pages;
 use crate::tree::{Node, Pages};
 
 /// Why a slab of this size or with this page cannot be.
@@ -119,7 +120,7 @@ impl PageSlab {
         let writes: Vec<Write> =
             writes.into_iter().filter_map(|(page, slot)| self.write(page, slot)).collect();
         debug_assert!(writes.is_sorted_by(|a, b| a.page < b.page));
-        hash_pages(writes.iter().filter_map(|write| write.new.page()));
+        hash_pages(writes.iter().filter_map(|write| Some((write.new.page()?, write.old.page()))));
         let mut changes = Vec::with_capacity(writes.len());
         let mut nodes = Vec::with_capacity(writes.len());
         for Write { page, old, new } in writes {

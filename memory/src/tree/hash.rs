@@ -1,6 +1,6 @@
 //! Hashes of a tree's nodes: each computed once, layer by layer, many at a time.
 
-use travertine_merkle::{Hash, ZERO_HASH, hash_pair, zero_hash};
+use travertine_merkle::{Hash, ZERO_HASH, hash_pair, hash_pairs, zero_hash};
 
 use super::{Branch, Node};
 use crate::parallel::for_each_part;
@@ -74,11 +74,5 @@ fn hash_layer(layer: &[(u32, &Branch)]) {
         nodes.extend(batch.iter().flat_map(|(levels, branch)| branch.children(*levels)));
         hash_pairs(&nodes, &mut hashes[..batch.len()]);
         batch.iter().zip(hashes).for_each(|((_, branch), hash)| branch.set_hash(hash));
-    }
-}
-
-fn hash_pairs(nodes: &[Hash], out: &mut [Hash]) {
-    for (pair, hash) in nodes.as_chunks::<2>().0.iter().zip(out) {
-        *hash = hash_pair(&pair[0], &pair[1]);
     }
 }

@@ -124,18 +124,6 @@ fn hashes_do_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
-fn distinct_pages_are_hashed_as_one_by_one() {
-    let pages: Vec<Page> =
-        (1..=150_u8).map(|value| Page::new(PageBytes::starting_with(&[value; 99]))).collect();
-    // Some twice, some hashed before.
-    pages[3].leaf();
-    crate::page::hash_pages(pages.iter().chain(&pages[..40]));
-    for page in &pages {
-        assert_eq!(page.leaf(), travertine_merkle::page_leaf(page.bytes()));
-    }
-}
-
-#[test]
 fn resizing_copies_one_path() {
     let pages: Vec<u32> = (0..1000).map(|i| i * 1000).collect();
     let slab = full_region(&pages);
