@@ -215,7 +215,7 @@ impl PathReport {
                 let name = if sibling.name == node.name { "" } else { &sibling.name };
                 let zeros = if sibling.is_zeros() { "zeros" } else { "" };
                 let note = [name, zeros].into_iter().filter(|note| !note.is_empty()).collect::<Vec<_>>();
-                line += &format!("|  {}  {}", sibling.columns(), note.join(", "));
+                line.extend(["  |  ", &sibling.columns(), "  ", &note.join(", ")]);
             }
             writeln!(out, "{}", line.trim_end())?;
         }

@@ -24,12 +24,12 @@
 //! ```
 //!
 //! A prover implements [`StateTree`] for its state and calls [`MemoryProof::prove`]. That one root follows from another by
-//! changes of certain pages is proven by [`TransitionProof`]. Single nodes are proven by
-//! [`SingleProof`], nodes of any SSZ tree by [`verify_multiproof`]. The places of the state tree are in [`layout`].
+//! changes of certain pages is proven by [`TransitionProof`]. Single nodes are proven by [`SingleProof`], nodes of any SSZ
+//! tree by [`verify_multiproof`]. The places of the state tree are in [`layout`].
 //!
 //! # Features
 //! `simd`, on by default: vectorised SHA-256, chosen at run time ([`Backend`]). It needs `std` and holds the only `unsafe`
-//! of the crate, in one module. With default features off the crate is `no_std` (with `alloc`) and forbids `unsafe`.
+//! of the crate, in one module. `json`: the JSON form of proofs, with `serde`; still `no_std`. With default features off the crate is `no_std` (with `alloc`) and forbids `unsafe`.
 #![no_std]
 #![cfg_attr(not(feature = "simd"), forbid(unsafe_code))]
 
