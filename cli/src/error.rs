@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 use travertine_gas::ScheduleError;
 use travertine_merkle::layout::LayoutError;
-use travertine_merkle::{LimitError, ProveError, ProveTransitionError, VerifyError};
+use travertine_merkle::{BackendError, LimitError, ProveError, ProveTransitionError, VerifyError};
 use travertine_vm::{LoadError, MachineError, SnapshotError};
 
 use crate::proof_file::ProofFileError;
@@ -44,6 +44,8 @@ pub(crate) enum InputError {
     Snapshot { path: PathBuf, error: SnapshotError },
     #[error("the state in {} does not fit this run: {error}", .path.display())]
     OtherMachine { path: PathBuf, error: MachineError },
+    #[error("the variable TRAVERTINE_SHA256: {0}")]
+    Backend(#[from] BackendError),
     #[error("the call cannot be made: {0}")]
     Machine(#[from] MachineError),
     #[error("this cannot be proven: {0}")]

@@ -20,6 +20,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use travertine_merkle::Backend;
 
 use commands::Command;
 use error::InputError;
@@ -50,7 +51,10 @@ struct Cli {
 const UNUSABLE_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
-    match Cli::parse().command.run() {
+    let cli = Cli::parse();
+    // A mistyped backend would silently be the portable one.
+    let backend = Backend::from_environment().map_err(InputError::from);
+    match backend.and_then(|_| cli.command.run()) {
         Ok(Verdict::Success) => ExitCode::SUCCESS,
         Ok(Verdict::Failure) => ExitCode::FAILURE,
         Err(error) => {
