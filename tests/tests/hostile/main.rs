@@ -8,6 +8,7 @@ mod elf_mutants;
 mod mutate;
 mod proofs;
 mod snapshot_errors;
+mod snapshot_parts;
 mod snapshots;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

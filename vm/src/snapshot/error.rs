@@ -1,7 +1,7 @@
 //! Why bytes are not a snapshot, or a state cannot become one.
 
 use thiserror::Error;
-use travertine_memory::{CapError, MemoryError, PermissionsError, RegionError, SlabError};
+use travertine_memory::{CapError, PermissionsError, RegionError, SlabError};
 
 use super::container::{SNAPSHOT_HEADER_BYTES, SNAPSHOT_VERSION};
 
@@ -127,9 +127,6 @@ pub enum SnapshotError {
         /// What is wrong.
         error: RegionError,
     },
-    /// Two records for one region.
-    #[error(transparent)]
-    Memory(#[from] MemoryError),
     /// The content does not have the root that the snapshot names.
     #[error("the snapshot's content does not have the root that it names")]
     Root,

@@ -46,7 +46,8 @@ impl State {
                 return Err(SnapshotError::RegionOrder(region.number));
             }
             before = Some(region.number);
-            memory.insert(region.number, reader.region(region)?)?;
+            let built = reader.region(region)?;
+            memory.insert(region.number, built).expect("regions ascend");
         }
         reader.finish()?;
         let state = Self::new(memory, record.schedule, record.image, record.settlements.to_native());
