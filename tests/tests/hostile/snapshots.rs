@@ -1,14 +1,17 @@
 //! Snapshots that are cut or mutated, also with a checksum that matches: refused, or a state that is what it says. A damaged
 //! page is found when it is touched.
 
-use travertine_memory::FaultReason;
+use travertine_memory::{DataCap, FaultReason, Page, PageBytes, PageSlot};
 use travertine_tests::Random;
 use travertine_tests::fixtures::{self, Console, Fixture};
-use travertine_vm::{Call, Engine, MachineError, SNAPSHOT_HEADER_BYTES, Settlement, SnapshotError, State};
+use travertine_vm::{
+    Call, Engine, MachineError, SNAPSHOT_HEADER_BYTES, Settlement, SnapshotError, State, open_cap_snapshot,
+    snapshot_cap,
+};
 
 use crate::mutate::{index, mutant};
 use crate::snapshot_parts::{Parts, pages_start, places};
-use crate::{alone, bounded};
+use crate::{alone, bounded, bounded_by};
 
 const MUTANTS: usize = 3_000;
 
@@ -153,4 +156,25 @@ fn mutated_records_with_a_matching_checksum_are_refused_or_true() {
     }
     // Each layer of the validation was reached.
     assert!(seen.len() == 4 && seen.values().all(|&count| count >= MUTANTS / 100), "{seen:?}");
+}
+
+/// Bytes that the tree over a cap may take for each byte of its snapshot: 8 bytes name a page, and a page that stands alone in
+/// the largest region takes up to 20 nodes.
+const PER_BYTE_OF_CAP: usize = 256;
+
+#[test]
+fn a_page_that_stands_everywhere_takes_no_more_memory_than_its_places() {
+    let _alone = alone();
+    let page = PageSlot::from(Page::new(PageBytes::starting_with(b"everywhere")));
+    for (pages, stride) in [(1 << 16, 16), (1 << 10, 1 << 10), (1 << 18, 1)] {
+        let places = (0..pages).map(|place| (place * stride, page.clone()));
+        let cap = DataCap::from_pages(1 << 32, places).unwrap();
+        let snapshot = snapshot_cap(&cap, None).unwrap().to_bytes();
+        assert!(snapshot.len() < 4 * 4096 + 8 * pages as usize, "{} bytes", snapshot.len());
+        let root = cap.root();
+        drop(cap);
+        let length = snapshot.len();
+        let loaded = bounded_by(PER_BYTE_OF_CAP, length, || open_cap_snapshot(snapshot)).unwrap();
+        assert_eq!(loaded.cap.root(), root);
+    }
 }
