@@ -107,6 +107,10 @@ impl InputError {
             Self::OtherMachine { .. } => {
                 "run the program that the machine was made from, or use another directory"
             }
+            Self::Machine(MachineError::MissingPage(_)) | Self::Prove(ProveError::MissingNode { .. }) => {
+                "a page in the state's file is damaged: `travertine root --state DIR --check` names it. \
+                The file was left as it is; restore it from a copy"
+            }
             Self::Prove(_) => "`travertine root --state DIR` lists the regions that there are",
             Self::NoSymbol(_) => "`travertine inspect PROGRAM --symbols` lists the symbols",
             Self::WhichClaim(_) | Self::WhichRange => "say which with --address and --length",

@@ -6,15 +6,11 @@ use std::path::{Path, PathBuf};
 
 use travertine_vm::State;
 
-use crate::arguments::Source;
 use crate::error::InputError;
 use crate::files;
 
 const SNAPSHOT_FILE: &str = "machine.trv";
 const LOCK_FILE: &str = "machine.lock";
-
-/// No snapshot is longer: positions in it are 32-bit and signed.
-const MAX_SNAPSHOT_BYTES: u64 = 1 << 31;
 
 /// The directory, for reading. The snapshot is replaced as a whole, so that reading needs no lock.
 #[derive(Debug)]
@@ -25,19 +21,18 @@ impl StateDirectory<'_> {
         self.0.join(SNAPSHOT_FILE)
     }
 
-    /// The machine's state, or `None` if no call has succeeded yet.
+    /// The machine's state, or `None` if no call has succeeded yet. Its pages are read from the file when they are needed.
     ///
     /// # Errors
-    /// If the snapshot cannot be read or is damaged.
+    /// If the snapshot cannot be read, or is damaged outside of its pages.
     pub(crate) fn read(&self) -> Result<Option<State>, InputError> {
         let path = self.snapshot_path();
-        let bytes = match Source::File(path.clone()).read(MAX_SNAPSHOT_BYTES) {
-            Err(InputError::Read { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(None);
-            }
-            read => read?,
+        let content = match files::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(InputError::Read { path, error }),
+            Ok(content) => content,
         };
-        State::from_snapshot(&bytes).map(Some).map_err(|error| InputError::Snapshot { path, error })
+        State::open_snapshot(content).map(Some).map_err(|error| InputError::Snapshot { path, error })
     }
 
     /// The machine's state.
@@ -46,6 +41,14 @@ impl StateDirectory<'_> {
     /// As for [`StateDirectory::read`], and if there is none.
     pub(crate) fn require(&self) -> Result<State, InputError> {
         self.read()?.ok_or_else(|| InputError::NoMachine(self.0.into()))
+    }
+
+    /// Reads every page of a state that was read from here.
+    ///
+    /// # Errors
+    /// If one is damaged.
+    pub(crate) fn check_pages(&self, state: &State) -> Result<(), InputError> {
+        state.check_pages().map_err(|error| InputError::Snapshot { path: self.snapshot_path(), error })
     }
 }
 
@@ -68,10 +71,14 @@ impl<'a> LockedDirectory<'a> {
         let open = File::options().create(true).truncate(false).write(true).open(&lock_path);
         let lock = open.map_err(failed(lock_path.clone()))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { directory: StateDirectory(path), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(InputError::Locked(path.into())),
-            Err(TryLockError::Error(error)) => Err(InputError::Write { path: lock_path, error }),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(InputError::Locked(path.into())),
+            Err(TryLockError::Error(error)) => return Err(InputError::Write { path: lock_path, error }),
         }
+        let directory = StateDirectory(path);
+        // Only the lock's holder writes a snapshot.
+        files::remove_leftovers(&directory.snapshot_path()).map_err(failed(path.into()))?;
+        Ok(Self { directory, _lock: lock })
     }
 
     /// What is in it.
@@ -86,7 +93,7 @@ impl<'a> LockedDirectory<'a> {
     pub(crate) fn save(&self, state: &State) -> Result<(), InputError> {
         let path = self.directory.snapshot_path();
         let snapshot =
-            state.to_snapshot().map_err(|error| InputError::Snapshot { path: path.clone(), error })?;
-        files::write_atomically(&path, &snapshot)
+            state.snapshot().map_err(|error| InputError::Snapshot { path: path.clone(), error })?;
+        files::write_atomically_with(&path, |out| snapshot.write_to(out))
     }
 }

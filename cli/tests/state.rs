@@ -3,6 +3,9 @@
 mod common;
 
 use std::fs::{self, File};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use common::{ALICE, BOB, OWNER, Sandbox, contract, keys, string, text};
 
@@ -74,12 +77,18 @@ fn a_first_call_that_fails_puts_no_machine_there() {
     assert_eq!(sandbox.names("."), ["token"]);
 }
 
+/// Where the pages of a snapshot begin; see `docs/snapshot.md`.
+fn pages_start(snapshot: &[u8]) -> usize {
+    let word = |at: usize| u32::from_le_bytes(snapshot[at..at + 4].try_into().unwrap()) as usize;
+    ((64 + 36 * word(16)).next_multiple_of(16) + word(20)).next_multiple_of(4096)
+}
+
 #[test]
 fn a_damaged_file_is_refused_and_left_as_it_is() {
     let sandbox = Sandbox::with_token();
     let intact = sandbox.read(SNAPSHOT);
     let mut damaged = vec![Vec::new(), b"something else".to_vec(), intact[..intact.len() / 2].to_vec()];
-    damaged.extend((0..intact.len()).step_by(997).map(|position| {
+    damaged.extend((0..pages_start(&intact)).step_by(97).map(|position| {
         let mut changed = intact.clone();
         changed[position] ^= 0x10;
         changed
@@ -97,6 +106,71 @@ fn a_damaged_file_is_refused_and_left_as_it_is() {
     assert_eq!(sandbox.names("."), ["token"]);
     sandbox.write(SNAPSHOT, &intact);
     sandbox.token(OWNER, "04").expect(0);
+}
+
+#[test]
+fn a_damaged_page_is_refused_where_it_counts() {
+    let sandbox = Sandbox::with_token();
+    let intact = sandbox.read(SNAPSHOT);
+    let root = sandbox.root("token");
+    let answer = sandbox.token(OWNER, "04").expect(0).json();
+    let pages = pages_start(&intact);
+    let (mut touched, mut untouched) = (0, 0);
+    for position in (pages + 5..intact.len()).step_by(4096) {
+        let mut bytes = intact.clone();
+        bytes[position] ^= 0x10;
+        sandbox.write(SNAPSHOT, &bytes);
+        assert_eq!(sandbox.root("token"), root, "the root needs no page");
+        sandbox.run(["root", "--state", "token", "--check"]).refused("is damaged");
+        let ended = sandbox.token(OWNER, "04");
+        if ended.code == 0 {
+            untouched += 1;
+            assert_eq!(ended.json()["output"], answer["output"]);
+            sandbox.run(["root", "--state", "token", "--check"]).refused("is damaged");
+        } else {
+            touched += 1;
+            assert!(ended.stderr.contains("root --state DIR --check"), "{}", ended.stderr);
+            ended.refused("this node lacks a page");
+            assert_eq!(sandbox.read(SNAPSHOT), bytes);
+            let prove = ["prove", "--state", "token", "2:0:0x0", "8", "-o", "proof"];
+            if sandbox.run(prove).code != 0 {
+                sandbox.run(prove).refused("--check");
+                assert!(!sandbox.path("proof").exists());
+            }
+        }
+    }
+    assert!(touched > 0 && untouched > 0, "{touched} {untouched}");
+    sandbox.write(SNAPSHOT, &intact);
+    sandbox.run(["root", "--state", "token", "--check"]).expect(0);
+}
+
+#[test]
+fn a_killed_run_leaves_the_old_state_or_the_new() {
+    let sandbox = Sandbox::with_token();
+    let program = contract("token");
+    let mint = format!("01{ALICE}6400000000000000");
+    let settlements = || {
+        let report = sandbox.run(["root", "--state", "token", "--check", "--json"]).expect(0).json();
+        report["settlements"].as_u64().unwrap()
+    };
+    for delay in 0..40 {
+        let before = settlements();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_travertine"))
+            .args(["run", text(&program), "--state", "token", "--caller", OWNER, "--input", &mint])
+            .current_dir(sandbox.path("."))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_micros(300 * delay));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let after = settlements();
+        assert!(after == before || after == before + 1, "{before} {after}");
+    }
+    // What a writer leaves that is killed at the worst time.
+    sandbox.write("token/.machine.trv.new-a1B2c3", b"TRVTSNAP");
+    sandbox.token(OWNER, &mint).expect(0);
+    assert_eq!(sandbox.names("token"), ["machine.lock", "machine.trv"]);
 }
 
 #[test]

@@ -186,9 +186,8 @@ impl Memory {
 
     /// The page with this leaf from the page source, checked.
     pub(crate) fn fetch(&self, leaf: &Hash) -> Result<Page, FaultReason> {
-        let bytes =
+        let page =
             self.source.as_ref().and_then(|source| source.page(leaf)).ok_or(FaultReason::MissingPage)?;
-        let page = Page::new(bytes);
         if page.leaf() == *leaf { Ok(page) } else { Err(FaultReason::WrongPage) }
     }
 

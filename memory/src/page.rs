@@ -178,6 +178,7 @@ impl From<Page> for PageSlot {
 
 /// Where the content of missing pages comes from: a store on disk, a peer, a witness. It need not be trusted.
 pub trait PageSource: fmt::Debug + Send + Sync {
-    /// The page with this leaf, or `None` if the source does not have it. What it returns is checked against `leaf`.
-    fn page(&self, leaf: &Hash) -> Option<Box<PageBytes>>;
+    /// The page with this leaf, or `None` if the source does not have it. What it returns is checked against `leaf`; a
+    /// source that keeps its pages and gives the same one again saves hashing it again.
+    fn page(&self, leaf: &Hash) -> Option<Page>;
 }

@@ -49,8 +49,8 @@ fn missing_page(index: u8) -> Box<PageBytes> {
 struct Store;
 
 impl PageSource for Store {
-    fn page(&self, leaf: &Hash) -> Option<Box<PageBytes>> {
-        (0..5).map(missing_page).find(|page| Page::new(page.clone()).leaf() == *leaf)
+    fn page(&self, leaf: &Hash) -> Option<Page> {
+        (0..5).map(missing_page).map(Page::new).find(|page| page.leaf() == *leaf)
     }
 }
 

@@ -214,8 +214,8 @@ struct Source(Supply);
 type Supply = fn() -> Option<Box<PageBytes>>;
 
 impl PageSource for Source {
-    fn page(&self, _: &Hash) -> Option<Box<PageBytes>> {
-        self.0()
+    fn page(&self, _: &Hash) -> Option<Page> {
+        self.0().map(Page::new)
     }
 }
 

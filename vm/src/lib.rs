@@ -68,5 +68,8 @@ pub use receipt::{
     DirtyPageRecord, EventRecord, MAX_DIRTY_PAGES, MAX_EVENT_BYTES, MAX_EVENTS, MAX_OUTPUT_BYTES, MAX_TOPICS,
     OutcomeRecord, RECEIPT_VERSION, Receipt,
 };
-pub use snapshot::{SNAPSHOT_HEADER_BYTES, SNAPSHOT_MAGIC, SNAPSHOT_VERSION, SnapshotError};
+pub use snapshot::{
+    LoadedCap, Place, SNAPSHOT_HEADER_BYTES, SNAPSHOT_MAGIC, SNAPSHOT_VERSION, Snapshot, SnapshotError,
+    open_cap_snapshot, snapshot_cap,
+};
 pub use state::State;

@@ -1,5 +1,7 @@
 //! The settled state of a machine: its memory, and what else its root commits to.
 
+use std::sync::Arc;
+
 use travertine_memory::{DirtyPage, Memory, PageSlot};
 use travertine_merkle::layout::{self, ALLOCATIONS_LIMIT, REGIONS, STATE_FIELDS, STATE_VERSION, StateField};
 use travertine_merkle::{
@@ -8,6 +10,7 @@ use travertine_merkle::{
 };
 
 use crate::receipt::{DirtyPageRecord, Receipt};
+use crate::snapshot::SnapshotPages;
 
 /// A settled state. Its root is up to date, and any byte of it can be proven.
 #[derive(Debug, Clone)]
@@ -17,12 +20,14 @@ pub struct State {
     image: Hash,
     settlements: u64,
     root: Hash,
+    /// The snapshot that the state was read from, which has the pages that were not touched since.
+    kept: Option<Arc<SnapshotPages>>,
 }
 
 impl State {
     /// A state with this memory, which has settled or was never written.
     pub(crate) fn new(memory: Memory, schedule: Hash, image: Hash, settlements: u64) -> Self {
-        let mut state = Self { memory, schedule, image, settlements, root: ZERO_HASH };
+        let mut state = Self { memory, schedule, image, settlements, root: ZERO_HASH, kept: None };
         state.root = merkleize(&state.fields(), STATE_FIELDS);
         state
     }
@@ -31,7 +36,18 @@ impl State {
     pub(crate) fn settled(&self, mut memory: Memory) -> (Self, Vec<DirtyPage>) {
         let dirty = memory.settle();
         let settlements = self.settlements.checked_add(1).expect("no machine settles 2^64 times");
-        (Self::new(memory, self.schedule, self.image, settlements), dirty)
+        let state = Self::new(memory, self.schedule, self.image, settlements);
+        (Self { kept: self.kept.clone(), ..state }, dirty)
+    }
+
+    /// The state, which was read from the snapshot that has these pages.
+    pub(crate) fn keeping(self, pages: Arc<SnapshotPages>) -> Self {
+        Self { kept: Some(pages), ..self }
+    }
+
+    /// The pages of the snapshot that the state was read from.
+    pub(crate) fn kept_pages(&self) -> Option<&SnapshotPages> {
+        self.kept.as_deref()
     }
 
     /// The state root.

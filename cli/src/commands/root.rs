@@ -15,11 +15,15 @@ use crate::state_directory::StateDirectory;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example:
-  travertine root --state my-counter")]
+  travertine root --state my-counter
+  travertine root --state my-counter --check")]
 pub(crate) struct Arguments {
     /// The directory that `run --state` keeps the machine in.
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
+    /// Also read every page of the file, and refuse it if one is damaged. Otherwise pages are checked when they are used.
+    #[arg(long)]
+    check: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -35,7 +39,11 @@ struct Report {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
-    let state = StateDirectory(&arguments.state).require()?;
+    let directory = StateDirectory(&arguments.state);
+    let state = directory.require()?;
+    if arguments.check {
+        directory.check_pages(&state)?;
+    }
     let report = Report {
         root: Hex(state.root()),
         settlements: state.settlements(),

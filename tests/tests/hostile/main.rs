@@ -8,6 +8,7 @@ mod elf_mutants;
 mod mutate;
 mod proofs;
 mod snapshot_errors;
+mod snapshot_parts;
 mod snapshots;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,11 +32,16 @@ const BASE: usize = 1 << 20;
 
 /// Does `work` on an input of `length` bytes and checks that it took no more memory than the input's size allows.
 fn bounded<T>(length: usize, work: impl FnOnce() -> T) -> T {
+    bounded_by(PER_BYTE, length, work)
+}
+
+/// The same, with another number of bytes for each byte of the input.
+fn bounded_by<T>(per_byte: usize, length: usize, work: impl FnOnce() -> T) -> T {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
     let result = work();
     let taken = ALLOCATOR.peak_usage().saturating_sub(before);
-    let allowed = BASE + PER_BYTE * length;
+    let allowed = BASE + per_byte * length;
     assert!(taken <= allowed, "{taken} bytes taken for an input of {length}, {allowed} are allowed");
     result
 }
