@@ -79,7 +79,7 @@ fn a_first_call_that_fails_puts_no_machine_there() {
 
 /// Where the pages of a snapshot begin; see `docs/snapshot.md`.
 fn pages_start(snapshot: &[u8]) -> usize {
-    let word = |at: usize| u32::from_le_bytes(snapshot[at..at + 4].try_into().unwrap()) as usize;
+    let word = |at: usize| u32::from_le_bytes(snapshot[at..at + 4].try_into().expect("four bytes")) as usize;
     ((64 + 36 * word(16)).next_multiple_of(16) + word(20)).next_multiple_of(4096)
 }
 

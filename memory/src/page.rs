@@ -114,8 +114,8 @@ impl Page {
         self.0.groups.get().map(|groups| &**groups)
     }
 
-    pub(crate) fn set_group_roots(&self, groups: GroupRoots) {
-        self.0.groups.get_or_init(|| Box::new(groups));
+    pub(crate) fn set_group_roots(&self, groups: &GroupRoots) {
+        self.0.groups.get_or_init(|| Box::new(*groups));
     }
 
     /// Whether both are one page in storage, not only in content.

@@ -45,7 +45,7 @@ fn hash_batch(batch: &[(&Page, Option<&Page>)]) {
     let leaves = climb(roots.concat(), 4);
     for (((page, old), roots), leaf) in batch.iter().zip(roots).zip(leaves) {
         if old.is_some() {
-            page.set_group_roots(roots);
+            page.set_group_roots(&roots);
         }
         page.set_leaf(leaf);
     }
