@@ -100,6 +100,9 @@ impl Page {
         *self.0.leaf.get_or_init(|| page_leaf(self.bytes()))
     }
 
+    #[cfg(test)]
+    pub(crate) const RECORD_BYTES: usize = size_of::<SharedPage>();
+
     /// Whether the leaf has been computed.
     pub(crate) fn is_hashed(&self) -> bool {
         self.0.leaf.get().is_some()

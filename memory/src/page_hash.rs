@@ -1,67 +1,88 @@
-//! Leaves of pages: many at a time, and only what has changed of a page that replaces another.
+//! Leaves of pages: many at a time, and of a page that is written again and again only what has changed.
 
-use travertine_merkle::{Hash, ZERO_HASH, hash_pairs};
+use travertine_merkle::{Hash, ZERO_HASH, hash_pairs, page_leaves};
 
 use crate::page::{PAGE_BYTES, Page};
 use crate::parallel::for_each_part;
 
 /// The nodes four levels below a page's leaf, each over 8 chunks. They cost an eighth of a page to keep, and let one changed
-/// chunk cost 22 hashes instead of 127; all nodes inside of a page would cost as much as the page, and let it cost 7.
+/// chunk cost 7 + 15 hashes instead of 127.
 pub(crate) type GroupRoots = [Hash; GROUPS];
 const GROUPS: usize = 16;
 const GROUP_CHUNKS: usize = 8;
 const _: () = assert!(GROUPS * GROUP_CHUNKS * size_of::<Hash>() == PAGE_BYTES);
 
+/// With more changed groups than this a wide kernel is faster over the whole page.
+const FEW_GROUPS: usize = 5;
 /// Pages that are worth a thread of their own.
 const PAGES_PER_THREAD: usize = 32;
-/// Pages that are hashed side by side: enough for the widest kernel in all layers, and few enough for a near cache.
-const BATCH: usize = 16;
+/// Pages that are hashed side by side: enough for the widest kernel, and few enough for a near cache.
+const BATCH: usize = 32;
 
-/// Computes the leaves of pages that have none yet. None of them is all zero. With each page comes the one that it replaces.
+/// Computes the leaves of pages that have none yet. With each page comes the one that it replaces: a page that replaces one
+/// may be replaced soon, so the roots of its groups are kept for the next one.
 pub(crate) fn hash_pages<'a>(pages: impl Iterator<Item = (&'a Page, Option<&'a Page>)>) {
-    let pages: Vec<_> = pages.filter(|(page, _)| !page.is_hashed()).collect();
-    for_each_part(&pages, PAGES_PER_THREAD, |part| part.chunks(BATCH).for_each(hash_batch));
+    let (mut fresh, mut replacing) = (Vec::new(), Vec::new());
+    for (page, old) in pages.filter(|(page, _)| !page.is_hashed()) {
+        match old {
+            None => fresh.push(page),
+            Some(old) => replacing.push((page, old)),
+        }
+    }
+    for_each_part(&fresh, PAGES_PER_THREAD, |part| part.chunks(BATCH).for_each(hash_fresh));
+    for_each_part(&replacing, PAGES_PER_THREAD, |part| {
+        for (page, old) in part {
+            hash_replacing(page, old);
+        }
+    });
 }
 
-fn hash_batch(batch: &[(&Page, Option<&Page>)]) {
+fn hash_fresh(batch: &[&Page]) {
     // A frame may stand in many places: an earlier batch may have hashed it.
-    let batch: Vec<_> = batch.iter().filter(|(page, _)| !page.is_hashed()).collect();
-    let mut roots: Vec<GroupRoots> = Vec::with_capacity(batch.len());
-    let mut changed = Vec::new();
-    let mut chunks: Vec<Hash> = Vec::new();
-    for (index, (page, old)) in batch.iter().enumerate() {
-        let known = old.and_then(|old| Some((groups(old), old.group_roots()?)));
-        roots.push(known.map_or([ZERO_HASH; GROUPS], |(_, roots)| *roots));
-        for (group, new) in groups(page).iter().enumerate() {
-            if known.is_none_or(|(old, _)| old[group] != *new) {
-                changed.push((index, group));
-                chunks.extend(new);
-            }
-        }
+    let batch: Vec<&Page> = batch.iter().copied().filter(|page| !page.is_hashed()).collect();
+    let bytes: Vec<&[u8; PAGE_BYTES]> = batch.iter().map(|page| &**page.bytes()).collect();
+    let mut leaves = [ZERO_HASH; BATCH];
+    page_leaves(&bytes, &mut leaves[..batch.len()]);
+    batch.iter().zip(leaves).for_each(|(page, leaf)| page.set_leaf(leaf));
+}
+
+fn hash_replacing(page: &Page, old: &Page) {
+    if page.is_hashed() {
+        return;
     }
-    for ((index, group), root) in changed.into_iter().zip(climb(chunks, 3)) {
-        roots[index][group] = root;
+    let groups = old
+        .group_roots()
+        .and_then(|roots| changed_groups(page, old, roots))
+        .unwrap_or_else(|| layer(&layer::<32>(&layer::<64>(page.bytes().as_chunks().0))));
+    let [leaf] = layer(&layer::<2>(&layer::<4>(&layer::<8>(&groups))));
+    page.set_group_roots(&groups);
+    page.set_leaf(leaf);
+}
+
+/// The roots of the page's groups, from those of the page that it replaces, if few have changed.
+fn changed_groups(page: &Page, old: &Page, roots: &GroupRoots) -> Option<GroupRoots> {
+    let (new, old) = (groups(page), groups(old));
+    let mut changed = [0; FEW_GROUPS];
+    let mut count = 0;
+    for group in (0..GROUPS).filter(|&group| new[group] != old[group]) {
+        *changed.get_mut(count)? = group;
+        count += 1;
     }
-    let leaves = climb(roots.concat(), 4);
-    for (((page, old), roots), leaf) in batch.iter().zip(roots).zip(leaves) {
-        if old.is_some() {
-            page.set_group_roots(&roots);
-        }
-        page.set_leaf(leaf);
+    let mut roots = *roots;
+    for &group in &changed[..count] {
+        [roots[group]] = layer(&layer::<2>(&layer::<4>(&new[group])));
     }
+    Some(roots)
 }
 
 fn groups(page: &Page) -> &[[Hash; GROUP_CHUNKS]] {
     page.bytes().as_chunks().0.as_chunks().0
 }
 
-/// The layer `levels` above these nodes.
-fn climb(mut layer: Vec<Hash>, levels: u32) -> Vec<Hash> {
-    for _ in 0..levels {
-        let mut above = vec![ZERO_HASH; layer.len() / 2];
-        hash_pairs(&layer, &mut above);
-        layer = above;
-    }
+/// The layer of `N` nodes above twice as many.
+fn layer<const N: usize>(below: &[Hash]) -> [Hash; N] {
+    let mut layer = [ZERO_HASH; N];
+    hash_pairs(below, &mut layer);
     layer
 }
 
@@ -71,6 +92,13 @@ mod tests {
 
     use super::*;
     use crate::page::PageBytes;
+
+    #[test]
+    fn what_is_kept_with_a_page_is_small() {
+        // With the reference counts, 80 bytes for each page of 4,096; and 512 for one that is written again.
+        assert_eq!(Page::RECORD_BYTES, 64);
+        assert_eq!(size_of::<GroupRoots>(), 512);
+    }
 
     fn page(seed: u8) -> Box<PageBytes> {
         let mut page = PageBytes::zeroed();
@@ -95,8 +123,8 @@ mod tests {
         let mut old = Page::new(page(1));
         for step in 0..200_usize {
             let mut bytes = Box::new(old.bytes().clone());
-            for change in 0..step % 4 {
-                bytes[(step * 977 + change * 1500) % PAGE_BYTES] ^= 1;
+            for change in 0..step % 9 {
+                bytes[(step * 977 + change * 500) % PAGE_BYTES] ^= 1;
             }
             let new = Page::new(bytes);
             hash_pages([(&new, Some(&old))].into_iter());

@@ -234,8 +234,8 @@ fn each_rule_of_the_record_has_its_own_error() {
     let last = usize::from(Patch::new().0.record[at(2, region::PAGES) + 4]) - 1;
     expect(pages(last, &page.to_le_bytes()), SnapshotError::Pages { place, error });
     let first = Patch::new();
-    let list = first.list(first.region(2) + region::PAGES);
-    let first = first.0.record[list..list + 8].to_vec();
+    let entry = first.list(first.region(2) + region::PAGES);
+    let first = first.0.record[entry..entry + 8].to_vec();
     let page = u32::from_le_bytes(first[..4].try_into().unwrap());
     expect(pages(1, &first), SnapshotError::PageOrder { place, page });
     let named = u32::from_le_bytes(first[4..].try_into().unwrap());
