@@ -37,7 +37,7 @@ fn counter_with_pages(bytes: &[u8], size: u64) -> Machine {
         segment(CODE, code.len() as u64, code, Permissions::READ_EXECUTE),
         segment(DATA, size, data, Permissions::READ_WRITE),
     ];
-    Engine::default().instantiate(&Program::new(Image::new(CODE, segments).unwrap()))
+    Engine::default().instantiate(&Program::new(Image::new(CODE, segments).expect("the segments are valid")))
 }
 
 #[test]
