@@ -151,7 +151,7 @@ const RUNS: [Run; 5] = [
     Run { contract: "counter", machines: 7, calls: 10, proofs: 3 },
     Run { contract: "guestbook", machines: 7, calls: 10, proofs: 3 },
     Run { contract: "token", machines: 7, calls: 10, proofs: 3 },
-    Run { contract: "conditional", machines: 1, calls: 1, proofs: 80 },
+    Run { contract: "conditional", machines: 1, calls: 1, proofs: 160 },
     Run { contract: "sieve", machines: 1, calls: 1, proofs: 40 },
 ];
 
@@ -191,17 +191,19 @@ fn random_input(contract: &str, call: u64, random: &mut Random) -> String {
     }
 }
 
-/// What is to be proven, as arguments of `prove`.
-fn random_claim(regions: &[Region], random: &mut Random) -> [String; 2] {
-    match random.below(8) {
-        0 => ["--region".into(), random.below(256).to_string()],
-        1 => ["--region".into(), random.pick(regions).number.to_string()],
-        _ => random_range(regions, random),
-    }
+/// What is to be proven, as arguments of `prove`: one claim, or several.
+fn random_claims(regions: &[Region], random: &mut Random) -> Vec<String> {
+    let claims = if random.chance(70) { 1 } else { 2 + random.below(4) };
+    let claim = |_| match random.below(8) {
+        0 => format!("--region={}", random.below(256)),
+        1 => format!("--region={}", random.pick(regions).number),
+        _ => format!("--range={}", random_range(regions, random)),
+    };
+    (0..claims).map(claim).collect()
 }
 
 /// Address and length of bytes near a page's begin, near its end, or anywhere, few of them or some pages.
-fn random_range(regions: &[Region], random: &mut Random) -> [String; 2] {
+fn random_range(regions: &[Region], random: &mut Random) -> String {
     let filled: Vec<Region> = regions.iter().copied().filter(|region| region.filled > 0).collect();
     let region = if random.chance(75) { random.pick(&filled) } else { random.pick(regions) };
     let pages = region.size / PAGE_BYTES;
@@ -219,7 +221,7 @@ fn random_range(regions: &[Region], random: &mut Random) -> [String; 2] {
     let start = page * PAGE_BYTES + within;
     let limit = random.pick(&[1, 40, 400, 2 * PAGE_BYTES, 4 * PAGE_BYTES]);
     let length = (1 + random.below(limit)).min(region.size - start);
-    [format!("{:#x}", region.number * REGION_BYTES + start), length.to_string()]
+    format!("{:#x}+{length}", region.number * REGION_BYTES + start)
 }
 
 fn regions(sandbox: &Sandbox, state: &str) -> Vec<Region> {
@@ -258,8 +260,9 @@ impl Run {
             let regions = regions(sandbox, &state);
             for proof in 0..self.proofs {
                 let name = format!("{state}-{call}-{proof}.proof");
-                let [first, second] = random_claim(&regions, &mut random);
-                sandbox.run(["prove", "--state", &state, &first, &second, "-o", &name]).expect(0);
+                let claims = random_claims(&regions, &mut random);
+                let prove = ["prove", "--state", &state, "-o", &name];
+                sandbox.run(prove.into_iter().chain(claims.iter().map(String::as_str))).expect(0);
                 let proof = MemoryProof::decode(&sandbox.read(&name)).expect("a proof");
                 assert_eq!(string(&report, "new_root"), format!("0x{}", hex::encode(proof.root)));
                 written.push(Written { name, proof });
@@ -274,16 +277,17 @@ fn check_variety(written: &[Written]) {
     let states: BTreeSet<Hash> = written.iter().map(|written| written.proof.root).collect();
     assert!(states.len() >= 200, "{} states", states.len());
 
-    let count = |property: fn(&MemoryProof) -> bool| {
-        written.iter().filter(|written| property(&written.proof)).count()
-    };
+    let (single, several): (Vec<_>, Vec<_>) =
+        written.iter().map(|written| &written.proof).partition(|proof| proof.claims.len() == 1);
+    let count = |property: fn(&MemoryProof) -> bool| single.iter().filter(|proof| property(proof)).count();
     let kinds = [
-        ("absent regions", count(|proof| proof.leaves == [ZERO_HASH])),
-        ("present regions", count(|proof| proof.claims[0].length == 0 && proof.leaves.len() == 2)),
+        ("several claims", several.len()),
+        ("an absent region", count(|proof| proof.leaves == [ZERO_HASH])),
+        ("a present region", count(|proof| proof.claims[0].length == 0 && proof.leaves.len() == 2)),
         ("bytes of several pages", count(|proof| touched(proof, PAGE_BYTES) > 1)),
-        ("zero pages", count(has_zero_page)),
+        ("a zero page", count(has_zero_page)),
         (
-            "zero pages and others",
+            "a zero page and another",
             count(|proof| has_zero_page(proof) && data_leaves(proof) > touched(proof, PAGE_BYTES)),
         ),
     ];
