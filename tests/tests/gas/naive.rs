@@ -134,17 +134,17 @@ impl Naive {
     fn host_call(&mut self, before: &Before) -> (u64, u64) {
         self.reservation = None;
         let [a0, a1, a2, a3] = [0, 1, 2, 3].map(|number| before.argument(number));
-        let (ranges, bytes, topics) = match before.register(17) {
-            numbers::WRITE if a0 == 1 || a0 == 2 => (vec![(a1, a2)], a2, 0),
-            numbers::WRITE | numbers::EXIT => (vec![], 0, 0),
-            numbers::RETURN | numbers::REVERT => (vec![(a0, a1)], a1, 0),
-            numbers::LOG => (vec![(a0, 32 * a1), (a2, a3)], a3, a1),
+        let schedule = &self.schedule;
+        let per_byte = |bytes: u64, price_64ths: u64| (bytes * price_64ths).div_ceil(64);
+        let plain = |bytes| schedule.host_call + per_byte(bytes, schedule.host_byte_64ths);
+        let event = |bytes| schedule.log + per_byte(bytes, schedule.log_byte_64ths);
+        let (ranges, host) = match before.register(17) {
+            numbers::WRITE if a0 == 1 || a0 == 2 => (vec![(a1, a2)], plain(a2)),
+            numbers::WRITE | numbers::EXIT => (vec![], plain(0)),
+            numbers::RETURN | numbers::REVERT => (vec![(a0, a1)], plain(a1)),
+            numbers::LOG => (vec![(a0, 32 * a1), (a2, a3)], event(a3) + a1 * schedule.log_topic),
             number => panic!("host call {number:#x} was carried out"),
         };
-        let schedule = &self.schedule;
-        let host = schedule.host_call
-            + (bytes * schedule.host_byte_64ths).div_ceil(64)
-            + topics * schedule.log_topic;
         (self.reads(&ranges), host)
     }
 

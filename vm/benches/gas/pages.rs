@@ -116,8 +116,8 @@ fn host_calls() -> Vec<Workload> {
         write("host call: write 64 bytes", "host_byte_64ths", 64, 64),
         write("host call: write 4 KiB", "host_byte_64ths", PAGE, PAGE),
         write("host call: write 1 MiB", "host_byte_64ths", MIB, MIB),
-        events("host call: log nothing", "host_call", 0, 0, 1),
+        events("host call: log nothing", "log", 0, 0, 1),
         events("host call: log 4 topics", "log_topic", 4, 0, 4),
-        events("host call: log 256 bytes", "host_byte_64ths", 0, 256, 256),
+        events("host call: log 256 bytes", "log_byte_64ths", 0, 256, 256),
     ]
 }
