@@ -110,14 +110,8 @@ impl Memory {
                     + self.joint_touches(entry_pages, Access::Write)
             }
         };
-        let quantities = Quantities {
-            bytes: length,
-            entries: count,
-            touches,
-            region_changes: entries.iter().filter(|entry| entry.changes_region(joined)).count() as u64,
-            plane_changes: entries.iter().map(|entry| entry.plane_changes()).sum::<u64>()
-                + joined.plane_changes(),
-        };
+        let changes = joined.changes(&entries);
+        let quantities = Quantities { bytes: length, entries: count, touches, ..changes };
         Ok(self.bulk_plan(Work::Batch(Batch { list, entries, joined, direction }), quantities))
     }
 

@@ -31,9 +31,9 @@ pub struct Quantities {
     /// Pages that the call touches first. A page counts once for being read and once for being written, whatever number of
     /// ranges name it; the entries of a gather or scatter are read, too.
     pub touches: Touches,
-    /// Ranges of bytes that move to or from another region: 0 or 1 for a copy, at most one for each entry.
+    /// Sources, or entries, that begin in another region than the range that they are copied to, joined to or cut from.
     pub region_changes: u64,
-    /// Boundaries of planes inside of all ranges of bytes that are read or written.
+    /// Those that begin in its region, but in another plane than it.
     pub plane_changes: u64,
 }
 

@@ -19,13 +19,8 @@ impl Memory {
         let reads = self.permitted(from, length, Access::Read)?;
         let writes = self.permitted(to, length, Access::Write)?;
         let [source, target] = [from, to].map(|address| ByteRange { address, length });
-        let quantities = Quantities {
-            bytes: length,
-            entries: 0,
-            touches: self.touches_of(reads, Access::Read) + self.touches_of(writes, Access::Write),
-            region_changes: u64::from(source.changes_region(target)),
-            plane_changes: source.plane_changes() + target.plane_changes(),
-        };
+        let touches = self.touches_of(reads, Access::Read) + self.touches_of(writes, Access::Write);
+        let quantities = Quantities { bytes: length, touches, ..target.changes(&[source]) };
         Ok(self.bulk_plan(Work::Copy { to: target, from }, quantities))
     }
 
@@ -39,7 +34,6 @@ impl Memory {
         let quantities = Quantities {
             bytes: length,
             touches: self.touches_of(writes, Access::Write),
-            plane_changes: target.plane_changes(),
             ..Quantities::default()
         };
         Ok(self.bulk_plan(Work::Fill { to: target, value }, quantities))
@@ -94,17 +88,17 @@ impl Memory {
 }
 
 impl ByteRange {
-    /// Whether bytes move from one region to another one. No bytes move nowhere.
-    pub(super) fn changes_region(self, other: Self) -> bool {
-        self.length > 0 && self.address / REGION_BYTES != other.address / REGION_BYTES
-    }
-
-    /// How many boundaries of planes lie inside of the range, which lies in a region.
-    pub(super) fn plane_changes(self) -> u64 {
-        match self.length {
-            0 => 0,
-            length => (self.address + length - 1) / PLANE_BYTES - self.address / PLANE_BYTES,
+    /// The changes of region and plane between this range and others; those without bytes change nothing.
+    pub(super) fn changes(self, others: &[Self]) -> Quantities {
+        let mut changes = Quantities::default();
+        for other in others.iter().filter(|other| other.length > 0) {
+            if other.address / REGION_BYTES != self.address / REGION_BYTES {
+                changes.region_changes += 1;
+            } else if other.address / PLANE_BYTES != self.address / PLANE_BYTES {
+                changes.plane_changes += 1;
+            }
         }
+        changes
     }
 
     /// Whether any byte is in both ranges, which lie in regions where they are not empty.
