@@ -164,17 +164,17 @@ impl Bulk {
             u32::try_from(pages.difference(known).count()).unwrap()
         };
         let read: Vec<Range> = moves.reads.iter().copied().chain(moves.list).collect();
-        let boundaries = |&(address, length): &Range| {
-            (1..length).filter(|byte| (address + byte) % PLANE == 0).count() as u64
-        };
         let (reads, writes) = (&moves.reads, &moves.writes);
         let (ranges, other) = match self {
             Self::Fill { .. } => (&[][..], 0),
             Self::Scatter { from, .. } => (&writes[..], *from),
             Self::Copy { .. } | Self::Share { .. } | Self::Gather { .. } => (&reads[..], writes[0].0),
         };
-        let changes =
-            ranges.iter().filter(|range| range.1 > 0 && range.0 >> 32 != other >> 32).count() as u64;
+        let changes = |unit: fn(u64) -> u64| {
+            ranges.iter().filter(|range| range.1 > 0 && unit(range.0) != unit(other)).count() as u64
+        };
+        let region_changes = changes(|address| address >> 32);
+        let plane_changes = changes(|address| address / PLANE) - region_changes;
         Quantities {
             bytes: writes.iter().map(|range| range.1).sum(),
             entries: self.entries().len() as u64,
@@ -182,8 +182,8 @@ impl Bulk {
                 first_reads: count(pages(&read), &twin.read),
                 first_writes: count(pages(writes), &twin.written),
             },
-            region_changes: changes,
-            plane_changes: reads.iter().chain(writes).map(boundaries).sum(),
+            region_changes,
+            plane_changes,
         }
     }
 }
