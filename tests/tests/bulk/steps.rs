@@ -140,10 +140,9 @@ fn operands(random: &mut Random, action: Action, lists_at: u64, lists: &mut Vec<
     let length = length(random);
     match action {
         Action::Load | Action::Store | Action::Reserve | Action::StoreIfReserved => [one, random.bits(), 0],
-        Action::Copy => [one, other, length],
         Action::Fill => [one, random.corner(), length],
         Action::Share if random.chance(90) => [one & !0xFFF, other & !0xFFF, random.below(4) * PAGE],
-        Action::Share => [one, other, length],
+        Action::Copy | Action::Share => [one, other, length],
         Action::Root => [one, random.pick(&[0, 1, 2, 3, 4, 6, 7, 255, 256, 258, u64::MAX]), 0],
         Action::Gas | Action::Refund => [0, 0, 0],
         Action::Gather | Action::Scatter if random.chance(3) => {
@@ -182,12 +181,12 @@ fn place(random: &mut Random) -> u64 {
     let pages = random.below(6) * PAGE;
     let offset = if random.chance(50) { random.below(PAGE) } else { random.between(-8, 8).cast_unsigned() };
     match random.below(100) {
-        0 => random.corner(),
-        1 => (random.below(10) << 32) + random.below(1 << 17),
-        2 => random.pick(&[1 << 40, u64::MAX, INPUT, INPUT + (16 << 20), 5 << 32]).wrapping_add(offset),
-        3..6 => CONSTANTS.wrapping_add(offset),
-        6..9 => (HEAP + 6 * PAGE).wrapping_add(offset),
-        9..55 => (DATA + pages).wrapping_add(offset),
+        0 => random.corner() | 1 << 40,
+        1..4 => (random.below(10) << 32) + random.below(1 << 17),
+        4 => random.pick(&[1 << 40, u64::MAX, INPUT, INPUT + (16 << 20), 5 << 32]).wrapping_add(offset),
+        5..8 => CONSTANTS.wrapping_add(offset),
+        8..11 => (HEAP + 6 * PAGE).wrapping_add(offset),
+        11..55 => (DATA + pages).wrapping_add(offset),
         _ => (HEAP + pages).wrapping_add(offset),
     }
 }
