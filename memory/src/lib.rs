@@ -26,6 +26,7 @@
 
 mod access;
 mod address;
+mod bulk;
 mod cap;
 mod fault;
 mod memory;
@@ -41,6 +42,7 @@ mod tree;
 mod working_set;
 
 pub use address::{Address, AddressError, Component};
+pub use bulk::{BulkFault, BulkPlan, ByteRange, ENTRY_BYTES, MAX_ENTRIES, Quantities};
 pub use cap::{CapError, DataCap};
 pub use fault::{Access, Fault, FaultReason};
 pub use memory::{DirtyPage, Memory, MemoryError};
