@@ -26,6 +26,7 @@
 
 mod access;
 mod address;
+mod allocator;
 mod cap;
 mod fault;
 mod memory;
@@ -41,6 +42,9 @@ mod tree;
 mod working_set;
 
 pub use address::{Address, AddressError, Component};
+pub use allocator::{
+    Allocation, AllocationFlags, Fragment, FragmentError, Fragments, RecordError, RecordList,
+};
 pub use cap::{CapError, DataCap};
 pub use fault::{Access, Fault, FaultReason};
 pub use memory::{DirtyPage, Memory, MemoryError};

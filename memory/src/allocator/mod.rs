@@ -1,0 +1,8 @@
+//! The allocator: records of the memory that programs and the host have asked for.
+
+mod hashes;
+mod record;
+mod records;
+
+pub use record::{Allocation, AllocationFlags, Fragment, FragmentError, Fragments};
+pub use records::{RecordError, RecordList};
