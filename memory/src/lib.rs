@@ -43,7 +43,8 @@ mod working_set;
 
 pub use address::{Address, AddressError, Component};
 pub use allocator::{
-    Allocation, AllocationFlags, Fragment, FragmentError, Fragments, RecordError, RecordList,
+    Allocation, AllocationFlags, AllocationsError, Fragment, FragmentError, Fragments, RecordError,
+    RecordList,
 };
 pub use cap::{CapError, DataCap};
 pub use fault::{Access, Fault, FaultReason};

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use travertine_merkle::{Hash, ZERO_HASH};
 
+use crate::allocator::{AllocationsError, RecordList};
 use crate::cap::CapError;
 use crate::fault::FaultReason;
 use crate::node::NodeError;
 use crate::page::{Page, PageSource};
 use crate::region::{Region, RegionError};
 use crate::working_set::{Content, WorkingSet, page_of, region_of};
+
+/// The number of a machine's first allocation.
+const FIRST_ALLOCATION: u64 = 1;
 
 /// Why the regions of a memory cannot be changed so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,19 +61,54 @@ pub struct DirtyPage {
 ///
 /// A clone shares all pages. While the working set is empty (before a call, after [`settle`](Self::settle)) it costs a few
 /// reference counts per region: that is how a call is made undone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Memory {
     pub(crate) regions: BTreeMap<u8, Region>,
+    allocations: RecordList,
+    next_allocation: u64,
     pub(crate) working: WorkingSet,
     source: Option<Arc<dyn PageSource>>,
     /// Counts the changes that make plans invalid.
     pub(crate) epoch: u64,
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Memory {
     /// A memory without regions.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            regions: BTreeMap::new(),
+            allocations: RecordList::new(),
+            next_allocation: FIRST_ALLOCATION,
+            working: WorkingSet::default(),
+            source: None,
+            epoch: 0,
+        }
+    }
+
+    /// The records of all live allocations.
+    pub fn allocations(&self) -> &RecordList {
+        &self.allocations
+    }
+
+    /// The number that the next allocation will have.
+    pub fn next_allocation(&self) -> u64 {
+        self.next_allocation
+    }
+
+    /// Takes over the allocations of a settled memory.
+    ///
+    /// # Errors
+    /// [`AllocationsError`] if they cannot be those of a machine; nothing is changed then.
+    pub fn set_allocations(&mut self, records: RecordList, next: u64) -> Result<(), AllocationsError> {
+        records.check(next)?;
+        (self.allocations, self.next_allocation) = (records, next);
+        Ok(())
     }
 
     /// Says where the content of missing pages comes from.
@@ -144,6 +183,7 @@ impl Memory {
             }
         }
         self.epoch += 1;
+        self.allocations.prune();
         let flush = |(&number, region): (&u8, &mut Region)| {
             let dirty = move |change: crate::PageChange| DirtyPage {
                 region: number,

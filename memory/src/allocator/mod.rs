@@ -3,6 +3,8 @@
 mod hashes;
 mod record;
 mod records;
+mod validate;
 
 pub use record::{Allocation, AllocationFlags, Fragment, FragmentError, Fragments};
 pub use records::{RecordError, RecordList};
+pub use validate::AllocationsError;

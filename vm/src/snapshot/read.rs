@@ -9,6 +9,7 @@ use rkyv::{Portable, rancor};
 use travertine_memory::{DataCap, Memory, PageRange, PageSlot, Permissions, Region, RegionKind};
 use travertine_merkle::{Hash, page_leaf};
 
+use super::allocations;
 use super::container::{Content, RECORD_ALIGNMENT};
 use super::error::{Place, SnapshotError};
 use super::pages::SnapshotPages;
@@ -50,6 +51,8 @@ impl State {
             memory.insert(region.number, built).expect("regions ascend");
         }
         reader.finish()?;
+        let allocations = allocations::read(&record.allocations)?;
+        memory.set_allocations(allocations, record.next_allocation.to_native())?;
         let state = Self::new(memory, record.schedule, record.image, record.settlements.to_native());
         if state.root() != record.root {
             return Err(SnapshotError::Root);

@@ -10,8 +10,25 @@ pub(super) struct StateRecord {
     pub(super) schedule: [u8; 32],
     pub(super) image: [u8; 32],
     pub(super) settlements: u64,
+    pub(super) next_allocation: u64,
     /// Ascending by number.
     pub(super) regions: Vec<RegionRecord>,
+    /// Ascending by slot.
+    pub(super) allocations: Vec<AllocationForm>,
+}
+
+/// The record of an allocation.
+#[derive(Archive, Serialize)]
+pub(super) struct AllocationForm {
+    pub(super) id: u64,
+    pub(super) address: u64,
+    pub(super) size: u64,
+    pub(super) owner: [u8; 32],
+    pub(super) slot: u32,
+    pub(super) kind: u8,
+    pub(super) flags: u8,
+    /// The words of the runs of frames.
+    pub(super) fragments: Vec<u64>,
 }
 
 #[derive(Archive, Serialize)]

@@ -10,6 +10,7 @@ use rkyv::util::AlignedVec;
 use travertine_memory::{DataCap, Page, PageRange, PageSlot, Region};
 use travertine_merkle::{Hash, ZERO_HASH};
 
+use super::allocations;
 use super::container::{Content, PAGE_BYTES, head};
 use super::error::{Place, SnapshotError};
 use super::record::{CapRecord, PageRecord, RangeRecord, RegionRecord, StateRecord};
@@ -137,7 +138,9 @@ impl State {
             schedule: self.schedule(),
             image: self.image(),
             settlements: self.settlements(),
+            next_allocation: self.memory().next_allocation(),
             regions,
+            allocations: allocations::stored(self.memory().allocations()),
         };
         table.finish(Content::State, &record)
     }
