@@ -5,16 +5,13 @@ use std::sync::Arc;
 
 use travertine_merkle::{Hash, ZERO_HASH};
 
-use crate::allocator::{AllocationsError, RecordList};
+use crate::allocator::Allocator;
 use crate::cap::CapError;
 use crate::fault::FaultReason;
 use crate::node::NodeError;
 use crate::page::{Page, PageSource};
 use crate::region::{Region, RegionError};
 use crate::working_set::{Content, WorkingSet, page_of, region_of};
-
-/// The number of a machine's first allocation.
-const FIRST_ALLOCATION: u64 = 1;
 
 /// Why the regions of a memory cannot be changed so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +25,12 @@ pub enum MemoryError {
     /// There is no such region.
     #[error("there is no region {region}")]
     NoRegion {
+        /// The region's number.
+        region: u8,
+    },
+    /// The region is the allocator's: it always has its full size.
+    #[error("region {region} is the allocator's and keeps its size")]
+    Managed {
         /// The region's number.
         region: u8,
     },
@@ -61,54 +64,20 @@ pub struct DirtyPage {
 ///
 /// A clone shares all pages. While the working set is empty (before a call, after [`settle`](Self::settle)) it costs a few
 /// reference counts per region: that is how a call is made undone.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Memory {
     pub(crate) regions: BTreeMap<u8, Region>,
-    allocations: RecordList,
-    next_allocation: u64,
+    pub(crate) allocator: Allocator,
     pub(crate) working: WorkingSet,
     source: Option<Arc<dyn PageSource>>,
     /// Counts the changes that make plans invalid.
     pub(crate) epoch: u64,
 }
 
-impl Default for Memory {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Memory {
     /// A memory without regions.
     pub fn new() -> Self {
-        Self {
-            regions: BTreeMap::new(),
-            allocations: RecordList::new(),
-            next_allocation: FIRST_ALLOCATION,
-            working: WorkingSet::default(),
-            source: None,
-            epoch: 0,
-        }
-    }
-
-    /// The records of all live allocations.
-    pub fn allocations(&self) -> &RecordList {
-        &self.allocations
-    }
-
-    /// The number that the next allocation will have.
-    pub fn next_allocation(&self) -> u64 {
-        self.next_allocation
-    }
-
-    /// Takes over the allocations of a settled memory.
-    ///
-    /// # Errors
-    /// [`AllocationsError`] if they cannot be those of a machine; nothing is changed then.
-    pub fn set_allocations(&mut self, records: RecordList, next: u64) -> Result<(), AllocationsError> {
-        records.check(next)?;
-        (self.allocations, self.next_allocation) = (records, next);
-        Ok(())
+        Self::default()
     }
 
     /// Says where the content of missing pages comes from.
@@ -130,8 +99,11 @@ impl Memory {
     }
 
     /// Removes a region, as it was before the current call; what the call has written to it is dropped. Plans made before
-    /// are void.
+    /// are void. A region of the allocator's stays, and `None` is returned.
     pub fn remove(&mut self, number: u8) -> Option<Region> {
+        if self.allocator.manages(number) {
+            return None;
+        }
         let region = self.regions.remove(&number)?;
         self.working.retain(|page| region_of(page) != number);
         self.epoch += 1;
@@ -142,8 +114,12 @@ impl Memory {
     /// end are dropped, and read as zeros and are cold if the region grows again. Plans made before are void.
     ///
     /// # Errors
-    /// If there is no such region, no cap has this size, or the region's page ranges do not fit; nothing is changed then.
+    /// If there is no such region, it is the allocator's, no cap has this size, or the region's page ranges do not fit; nothing
+    /// is changed then.
     pub fn resize(&mut self, number: u8, size: u64) -> Result<(), MemoryError> {
+        if self.allocator.manages(number) {
+            return Err(MemoryError::Managed { region: number });
+        }
         let region = self.regions.get_mut(&number).ok_or(MemoryError::NoRegion { region: number })?;
         region.resize(size).map_err(|error| MemoryError::Region { region: number, error })?;
         let page_count = region.cap().page_count();
@@ -165,6 +141,7 @@ impl Memory {
     /// Zeroes the regions that do not survive a settlement; what the current call has written to them is dropped. Plans made
     /// before are void.
     pub fn clear_volatile(&mut self) {
+        self.end_call();
         self.clear_volatile_caps();
         let regions = &self.regions;
         self.working.retain(|page| regions[&region_of(page)].kind().survives_settle());
@@ -175,6 +152,7 @@ impl Memory {
     /// pages whose content has changed, ascending by region and page. The working set is empty then. Plans made before are
     /// void. Only changed pages are hashed; the nodes above them are when a leaf is next asked for.
     pub fn settle(&mut self) -> Vec<DirtyPage> {
+        self.end_call();
         self.clear_volatile_caps();
         for frame in std::mem::take(&mut self.working).into_frames() {
             let survives = self.regions[&region_of(frame.page_number)].kind().survives_settle();
@@ -183,7 +161,6 @@ impl Memory {
             }
         }
         self.epoch += 1;
-        self.allocations.prune();
         let flush = |(&number, region): (&u8, &mut Region)| {
             let dirty = move |change: crate::PageChange| DirtyPage {
                 region: number,

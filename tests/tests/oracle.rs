@@ -56,6 +56,8 @@ fn dump(machine: &Machine) -> Value {
         "version": STATE_VERSION,
         "gas_schedule": std::iter::once(schedule.version).chain(prices).collect::<Vec<u64>>(),
         "settlements": machine.state().settlements(),
+        "next_allocation": machine.state().memory().next_allocation(),
+        "allocations": dump_allocations(machine.state().memory().allocations()),
         "regions": dump_regions(machine.state().memory()),
         "image": {
             "version": IMAGE_VERSION,
@@ -64,6 +66,23 @@ fn dump(machine: &Machine) -> Value {
             "regions": dump_regions(machine.program().memory()),
         },
     })
+}
+
+fn dump_allocations(records: &RecordList) -> Vec<Value> {
+    let dump = |(slot, record): (u32, &Allocation)| {
+        let run = |run: &Fragment| json!([run.plane, run.first, run.frames]);
+        json!({
+            "slot": slot,
+            "id": record.id,
+            "address": record.address.packed(),
+            "size": record.size,
+            "kind": record.kind.code(),
+            "flags": record.flags.bits(),
+            "owner": hex::encode(record.owner),
+            "fragments": record.fragments.iter().map(run).collect::<Vec<_>>(),
+        })
+    };
+    records.iter().map(dump).collect()
 }
 
 fn dump_regions(memory: &Memory) -> Vec<Value> {

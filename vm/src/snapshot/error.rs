@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 use travertine_memory::{
-    AddressError, AllocationsError, CapError, FragmentError, PermissionsError, RecordError, RegionError,
+    AddressError, CapError, FragmentError, PermissionsError, RecordError, RegionError, RestoreError,
     SlabError,
 };
 
@@ -144,9 +144,18 @@ pub enum SnapshotError {
         /// What is wrong.
         error: FragmentError,
     },
+    /// A region of the allocator's has not the permissions of its kind, or flags, or permissions page by page.
+    #[error("region {region:#x} is the allocator's, but not as the allocator opens one")]
+    ManagedRegion {
+        /// The region's number.
+        region: u8,
+    },
+    /// Numbers of allocations begin with 1.
+    #[error("the next allocation is number 0: the first is number 1")]
+    NextAllocation,
     /// The allocations cannot be those of one machine.
     #[error(transparent)]
-    Allocations(#[from] AllocationsError),
+    Allocations(#[from] RestoreError),
     /// Pages are stored that nothing names.
     #[error("the snapshot stores {stored} pages and names {named}")]
     UnusedPages {

@@ -39,7 +39,16 @@ pub(super) struct RegionRecord {
     pub(super) flags: u16,
     /// Permissions by page, ascending, where they differ from page to page.
     pub(super) ranges: Option<Vec<RangeRecord>>,
+    /// Of a region that the allocator has opened.
+    pub(super) budget: Option<BudgetRecord>,
     pub(super) cap: CapRecord,
+}
+
+/// What the allocator has in a region.
+#[derive(Archive, Serialize)]
+pub(super) struct BudgetRecord {
+    pub(super) planes: u32,
+    pub(super) recency: u8,
 }
 
 #[derive(Archive, Serialize)]

@@ -7,13 +7,13 @@ use rkyv::api::high::HighSerializer;
 use rkyv::rancor;
 use rkyv::ser::allocator::ArenaHandle;
 use rkyv::util::AlignedVec;
-use travertine_memory::{DataCap, Page, PageRange, PageSlot, Region};
+use travertine_memory::{DataCap, FrameBudget, Page, PageRange, PageSlot, Region};
 use travertine_merkle::{Hash, ZERO_HASH};
 
 use super::allocations;
 use super::container::{Content, PAGE_BYTES, head};
 use super::error::{Place, SnapshotError};
-use super::record::{CapRecord, PageRecord, RangeRecord, RegionRecord, StateRecord};
+use super::record::{BudgetRecord, CapRecord, PageRecord, RangeRecord, RegionRecord, StateRecord};
 use crate::state::State;
 
 /// A snapshot that is ready to be written. All that is left to do is to put its bytes somewhere.
@@ -128,12 +128,21 @@ impl State {
     /// [`SnapshotError::TooLarge`].
     pub fn snapshot(&self) -> Result<Snapshot<'_>, SnapshotError> {
         let mut table = PageTable::new(|leaf: &Hash| self.kept_pages()?.stored(leaf).map(StoredPage::Kept));
+        let record = self.record(&mut table)?;
+        table.finish(Content::State, &record)
+    }
+
+    /// The state's record, whose pages are stored from now on.
+    pub(super) fn record<'a>(
+        &self,
+        table: &mut PageTable<'a, impl Fn(&Hash) -> Option<StoredPage<'a>>>,
+    ) -> Result<StateRecord, SnapshotError> {
         let mut regions = Vec::new();
         for (number, region) in self.memory().regions() {
             let cap = table.cap_record(region.cap(), Place::Region(number))?;
             regions.push(region_record(number, region, cap));
         }
-        let record = StateRecord {
+        Ok(StateRecord {
             root: self.root(),
             schedule: self.schedule(),
             image: self.image(),
@@ -141,8 +150,7 @@ impl State {
             next_allocation: self.memory().next_allocation(),
             regions,
             allocations: allocations::stored(self.memory().allocations()),
-        };
-        table.finish(Content::State, &record)
+        })
     }
 
     /// The bytes of [`State::snapshot`].
@@ -166,6 +174,7 @@ fn region_record(number: u8, region: &Region, cap: CapRecord) -> RegionRecord {
         permissions: region.permissions().bits(),
         flags: region.flags(),
         ranges: region.page_ranges().map(|ranges| ranges.iter().map(range).collect()),
+        budget: region.budget().map(|FrameBudget { planes, recency }| BudgetRecord { planes, recency }),
         cap,
     }
 }
