@@ -181,7 +181,6 @@ impl Space {
             return Ok(Resized {
                 to: in_place,
                 fragments,
-                frames_after: pages,
                 ..Resized::in_place(record, from)
             });
         }
