@@ -93,6 +93,12 @@ fn kind(error: &SnapshotError) -> &'static str {
         SnapshotError::Pages { .. } => "Pages",
         SnapshotError::PageOrder { .. } => "PageOrder",
         SnapshotError::StoredPage { .. } => "StoredPage",
+        SnapshotError::AllocationOrder(_) => "AllocationOrder",
+        SnapshotError::Slot(_) => "Slot",
+        SnapshotError::AllocationAddress { .. } => "AllocationAddress",
+        SnapshotError::AllocationKind { .. } => "AllocationKind",
+        SnapshotError::Fragment { .. } => "Fragment",
+        SnapshotError::Allocations(_) => "Allocations",
         SnapshotError::UnusedPages { .. } => "UnusedPages",
         SnapshotError::Region { .. } => "Region",
         SnapshotError::Root => "Root",
@@ -113,7 +119,7 @@ fn each_rule_of_the_header_has_its_own_error() {
     let longer = |bytes: usize| SnapshotError::Length { expected: (found + bytes) as u64, found };
     let cases = [
         (0, b'X', SnapshotError::Magic(*b"XRVTSNAP")),
-        (8, 2, SnapshotError::Version(2)),
+        (8, 3, SnapshotError::Version(3)),
         (12, 2, SnapshotError::Checksum),
         (18, 1, longer(0x1_0000 * 4096 + (0x1_0000 * 36_usize).next_multiple_of(4096))),
         (22, 1, longer(0x1_0000)),

@@ -1,7 +1,9 @@
 //! Why bytes are not a snapshot, or a state cannot become one.
 
 use thiserror::Error;
-use travertine_memory::{CapError, PermissionsError, RegionError, SlabError};
+use travertine_memory::{
+    AddressError, CapError, FragmentError, PermissionsError, RecordError, RegionError, RestoreError, SlabError,
+};
 
 use super::container::{SNAPSHOT_HEADER_BYTES, SNAPSHOT_VERSION};
 
@@ -111,6 +113,39 @@ pub enum SnapshotError {
         /// How many stored pages have been named so far.
         named: u32,
     },
+    /// Records of allocations do not ascend by slot.
+    #[error("slot {0} of the list of allocations does not come behind the slots before it")]
+    AllocationOrder(u32),
+    /// The list of allocations has no such slot.
+    #[error(transparent)]
+    Slot(RecordError),
+    /// An allocation's address has more than 40 bits.
+    #[error("slot {slot} of the list of allocations: {error}")]
+    AllocationAddress {
+        /// The slot.
+        slot: u32,
+        /// What is wrong.
+        error: AddressError,
+    },
+    /// An allocation's kind is not defined.
+    #[error("slot {slot} of the list of allocations: kind {kind} is not defined")]
+    AllocationKind {
+        /// The slot.
+        slot: u32,
+        /// The kind's code.
+        kind: u8,
+    },
+    /// A run of an allocation's frames is none.
+    #[error("slot {slot} of the list of allocations: {error}")]
+    Fragment {
+        /// The slot.
+        slot: u32,
+        /// What is wrong.
+        error: FragmentError,
+    },
+    /// The allocations cannot be those of one machine.
+    #[error(transparent)]
+    Allocations(#[from] RestoreError),
     /// Pages are stored that nothing names.
     #[error("the snapshot stores {stored} pages and names {named}")]
     UnusedPages {

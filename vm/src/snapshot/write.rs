@@ -10,9 +10,10 @@ use rkyv::util::AlignedVec;
 use travertine_memory::{DataCap, Page, PageRange, PageSlot, Region};
 use travertine_merkle::{Hash, ZERO_HASH};
 
+use super::allocations;
 use super::container::{Content, PAGE_BYTES, head};
 use super::error::{Place, SnapshotError};
-use super::record::{CapRecord, PageRecord, RangeRecord, RegionRecord, StateRecord};
+use super::record::{BudgetRecord, CapRecord, PageRecord, RangeRecord, RegionRecord, StateRecord};
 use crate::state::State;
 
 /// A snapshot that is ready to be written. All that is left to do is to put its bytes somewhere.
@@ -137,7 +138,9 @@ impl State {
             schedule: self.schedule(),
             image: self.image(),
             settlements: self.settlements(),
+            next_allocation: self.memory().next_allocation(),
             regions,
+            allocations: allocations::stored(self.memory().allocations()),
         };
         table.finish(Content::State, &record)
     }
@@ -162,6 +165,7 @@ fn region_record(number: u8, region: &Region, cap: CapRecord) -> RegionRecord {
         kind: region.kind().code(),
         permissions: region.permissions().bits(),
         flags: region.flags(),
+        budget: region.budget().map(|budget| BudgetRecord { planes: budget.planes, recency: budget.recency }),
         ranges: region.page_ranges().map(|ranges| ranges.iter().map(range).collect()),
         cap,
     }
