@@ -19,7 +19,7 @@ mod region {
     pub(super) const PERMISSIONS: usize = 2;
     pub(super) const FLAGS: usize = 4;
     /// Pointer and length, behind the tag of an option.
-    pub(super) const RANGES: usize = 12;
+    pub(super) const RANGES: usize = 24;
     pub(super) const SIZE: usize = 32;
     /// Pointer and length.
     pub(super) const PAGES: usize = 40;
@@ -99,7 +99,6 @@ fn kind(error: &SnapshotError) -> &'static str {
         SnapshotError::AllocationKind { .. } => "AllocationKind",
         SnapshotError::Fragment { .. } => "Fragment",
         SnapshotError::ManagedRegion { .. } => "ManagedRegion",
-        SnapshotError::NextAllocation => "NextAllocation",
         SnapshotError::Allocations(_) => "Allocations",
         SnapshotError::UnusedPages { .. } => "UnusedPages",
         SnapshotError::Region { .. } => "Region",

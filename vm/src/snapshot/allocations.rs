@@ -20,11 +20,8 @@ pub(super) fn stored(records: &RecordList) -> Vec<AllocationForm> {
     records.iter().map(form).collect()
 }
 
-/// The records that are stored, each well formed by itself; `next` is the number of the next allocation.
-pub(super) fn read(forms: &[ArchivedAllocationForm], next: u64) -> Result<RecordList, SnapshotError> {
-    if next == 0 {
-        return Err(SnapshotError::NextAllocation);
-    }
+/// The records that are stored. Each is well formed by itself.
+pub(super) fn read(forms: &[ArchivedAllocationForm]) -> Result<RecordList, SnapshotError> {
     let mut records = RecordList::new();
     let mut before = None;
     for form in forms {

@@ -150,9 +150,6 @@ pub enum SnapshotError {
         /// The region's number.
         region: u8,
     },
-    /// Numbers of allocations begin with 1.
-    #[error("the next allocation is number 0: the first is number 1")]
-    NextAllocation,
     /// The allocations cannot be those of one machine.
     #[error(transparent)]
     Allocations(#[from] RestoreError),

@@ -51,8 +51,8 @@ impl State {
             memory.insert(region.number, built).expect("regions ascend");
         }
         reader.finish()?;
-        let next = record.next_allocation.to_native();
-        memory.set_allocations(allocations::read(&record.allocations, next)?, next)?;
+        let allocations = allocations::read(&record.allocations)?;
+        memory.set_allocations(allocations, record.next_allocation.to_native())?;
         let state = Self::new(memory, record.schedule, record.image, record.settlements.to_native());
         if state.root() != record.root {
             return Err(SnapshotError::Root);

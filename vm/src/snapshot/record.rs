@@ -37,10 +37,10 @@ pub(super) struct RegionRecord {
     pub(super) kind: u8,
     pub(super) permissions: u8,
     pub(super) flags: u16,
+    /// Of a region of the allocator's.
+    pub(super) budget: Option<BudgetRecord>,
     /// Permissions by page, ascending, where they differ from page to page.
     pub(super) ranges: Option<Vec<RangeRecord>>,
-    /// Of a region that the allocator has opened.
-    pub(super) budget: Option<BudgetRecord>,
     pub(super) cap: CapRecord,
 }
 

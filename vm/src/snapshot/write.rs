@@ -7,7 +7,7 @@ use rkyv::api::high::HighSerializer;
 use rkyv::rancor;
 use rkyv::ser::allocator::ArenaHandle;
 use rkyv::util::AlignedVec;
-use travertine_memory::{DataCap, FrameBudget, Page, PageRange, PageSlot, Region};
+use travertine_memory::{DataCap, Page, PageRange, PageSlot, Region};
 use travertine_merkle::{Hash, ZERO_HASH};
 
 use super::allocations;
@@ -173,8 +173,8 @@ fn region_record(number: u8, region: &Region, cap: CapRecord) -> RegionRecord {
         kind: region.kind().code(),
         permissions: region.permissions().bits(),
         flags: region.flags(),
+        budget: region.budget().map(|budget| BudgetRecord { planes: budget.planes, recency: budget.recency }),
         ranges: region.page_ranges().map(|ranges| ranges.iter().map(range).collect()),
-        budget: region.budget().map(|FrameBudget { planes, recency }| BudgetRecord { planes, recency }),
         cap,
     }
 }
