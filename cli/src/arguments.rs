@@ -188,19 +188,6 @@ impl From<OsString> for ScheduleSource {
     }
 }
 
-/// The gas schedules that have a name.
-const SCHEDULES: [NamedSchedule; 1] = [NamedSchedule { name: "default", schedule: Schedule::default }];
-
-struct NamedSchedule {
-    name: &'static str,
-    schedule: fn() -> Schedule,
-}
-
-/// The names of all gas schedules.
-pub(crate) fn schedule_names() -> [&'static str; SCHEDULES.len()] {
-    SCHEDULES.map(|known| known.name)
-}
-
 impl ScheduleSource {
     /// The schedule's name or its file's.
     pub(crate) fn name(&self) -> String {
@@ -212,7 +199,7 @@ impl ScheduleSource {
     /// # Errors
     /// If it has no known name, and is not a file with a valid schedule.
     pub(crate) fn read(&self) -> Result<Schedule, InputError> {
-        if let Some(known) = SCHEDULES.iter().find(|known| self.0 == known.name) {
+        if let Some(known) = Schedule::NAMED.iter().find(|known| self.0 == known.name) {
             return Ok((known.schedule)());
         }
         let path = Path::new(&self.0);

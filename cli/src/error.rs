@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use thiserror::Error;
-use travertine_gas::ScheduleError;
+use travertine_gas::{Schedule, ScheduleError};
 use travertine_merkle::layout::LayoutError;
 use travertine_merkle::{BackendError, LimitError, ProveError, ProveTransitionError, VerifyError};
 use travertine_vm::{LoadError, MachineError, SnapshotError};
@@ -86,7 +86,7 @@ impl InputError {
             Self::UnknownSchedule(_) => {
                 return Some(format!(
                     "known names: {}; `travertine schedule` prints one, to be saved and changed",
-                    crate::arguments::schedule_names().join(", ")
+                    Schedule::NAMED.map(|known| known.name).join(", ")
                 ));
             }
             Self::Schedule { .. } | Self::ScheduleText { .. } => {

@@ -6,10 +6,12 @@ use thiserror::Error;
 /// Gas used by class, in gas. The classes add up to the gas used.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, SimpleSerialize, serde::Serialize)]
 pub struct Bill {
-    /// Base costs of the instructions that were executed.
+    /// Base prices of the instructions that were executed.
     pub instructions: u64,
-    /// Pages touched first in the call.
+    /// Pages touched first in the call, and what bulk operations move.
     pub memory: u64,
+    /// Bytes and planes that were allocated, pages that were released, frames that were moved.
+    pub allocation: u64,
     /// Host calls: base, bytes, topics and what the embedder asks.
     pub host: u64,
 }
@@ -21,7 +23,19 @@ impl Bill {
     /// The sum of the classes, or `None` above `u64::MAX`.
     #[inline]
     pub fn total(&self) -> Option<u64> {
-        self.instructions.checked_add(self.memory)?.checked_add(self.host)
+        let Self { instructions, memory, allocation, host } = *self;
+        instructions.checked_add(memory)?.checked_add(allocation)?.checked_add(host)
+    }
+
+    /// Both, class by class; a class that would be above `u64::MAX` is `u64::MAX`.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            instructions: self.instructions.saturating_add(other.instructions),
+            memory: self.memory.saturating_add(other.memory),
+            allocation: self.allocation.saturating_add(other.allocation),
+            host: self.host.saturating_add(other.host),
+        }
     }
 }
 
@@ -100,8 +114,9 @@ impl Meter {
         // Nothing overflows: every class is at most the sum, and the sum is at most the limit.
         self.bill.instructions += charge.instructions;
         self.bill.memory += charge.memory;
+        self.bill.allocation += charge.allocation;
         self.bill.host += charge.host;
-        self.used += charge.instructions + charge.memory + charge.host;
+        self.used += charge.instructions + charge.memory + charge.allocation + charge.host;
         Ok(())
     }
 }
@@ -113,7 +128,7 @@ mod tests {
     #[test]
     fn all_gas_can_be_used_and_not_one_more() {
         let mut meter = Meter::new(10);
-        meter.charge(Charge { instructions: 4, memory: 5, host: 1 }).unwrap();
+        meter.charge(Charge { instructions: 4, memory: 3, allocation: 2, host: 1 }).unwrap();
         assert_eq!((meter.used(), meter.remaining()), (10, 0));
         let refused = meter.charge(Charge { instructions: 1, ..Charge::default() });
         assert_eq!(refused, Err(OutOfGas { needed: 1, remaining: 0 }));
@@ -125,7 +140,7 @@ mod tests {
     #[test]
     fn a_charge_beyond_all_limits_is_refused() {
         let mut meter = Meter::new(u64::MAX);
-        let charge = Charge { instructions: u64::MAX, memory: 1, host: 0 };
+        let charge = Charge { instructions: u64::MAX, memory: 1, ..Charge::default() };
         assert_eq!(meter.charge(charge), Err(OutOfGas { needed: u64::MAX, remaining: u64::MAX }));
         assert_eq!(meter, Meter::new(u64::MAX));
     }

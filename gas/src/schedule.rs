@@ -5,15 +5,25 @@ use thiserror::Error;
 use travertine_merkle::Hash;
 
 /// The version of the schedule's fields.
-pub const SCHEDULE_VERSION: u64 = 1;
+pub const SCHEDULE_VERSION: u64 = 2;
 
 /// The highest price, in gas: small enough that no sum of prices within one instruction overflows.
 pub const MAX_PRICE: u64 = u32::MAX as u64;
 
-/// Declares the schedule's prices once: the container, its default, and the walk over its fields derive from it.
+/// Whether a price may be 0: only that of a part of an operation whose base price is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    /// 1 to [`MAX_PRICE`].
+    Base,
+    /// 0 to [`MAX_PRICE`].
+    Part,
+}
+
+/// Declares the schedule's prices once: the container, the named schedules, and the walk over the fields derive from it.
+/// A row is `name: rank default;`, and `name: rank default, memory3d;` where `Memory3D` documents another price.
 macro_rules! schedule {
-    ($($(#[$doc:meta])* $price:ident: $default:literal,)*) => {
-        /// The price of everything that is charged, in gas.
+    ($($(#[$doc:meta])* $price:ident: $rank:ident $default:literal $(, $memory3d:literal)?;)*) => {
+        /// The price of everything that is charged, in gas; those in `_64ths` and `_1024ths` are in such parts of a gas.
         ///
         /// An SSZ container of `uint64` fields in this order. In JSON every field must be there, and no other.
         #[derive(Debug, Clone, PartialEq, Eq, SimpleSerialize, serde::Serialize, serde::Deserialize)]
@@ -25,51 +35,168 @@ macro_rules! schedule {
         }
 
         impl Default for Schedule {
+            /// The schedule `default`, which is calibrated by measurement.
             fn default() -> Self {
                 Self { version: SCHEDULE_VERSION, $($price: $default,)* }
             }
         }
 
         impl Schedule {
+            /// The schedule `memory3d`: the documented prices of `Memory3D`, and those of `default` for what it does not have.
+            /// First touches are free in it, as they are there: it is for comparisons, not for a network.
+            pub fn memory3d() -> Self {
+                #[allow(unused_mut, unused_assignments, reason = "a row has a second price or not")]
+                Self {
+                    version: SCHEDULE_VERSION,
+                    $($price: {
+                        let mut price = $default;
+                        $(price = $memory3d;)?
+                        price
+                    },)*
+                }
+            }
+
             /// Name and price of every field but the version, in order.
             pub fn prices(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($price), self.$price),)*].into_iter()
             }
         }
+
+        /// The rank of every price, in order.
+        const RANKS: &[Rank] = &[$(Rank::$rank),*];
     };
 }
 
 schedule! {
+    /// `nop`.
+    nop: Base 1;
+    /// `mv`.
+    mv: Base 1, 2;
     /// An integer operation on registers.
-    arithmetic: 1,
+    arithmetic: Base 1, 3;
     /// A multiplication.
-    multiply: 2,
+    multiply: Base 2;
     /// A division or remainder.
-    divide: 8,
-    /// A load, of any width.
-    load: 2,
-    /// A store, of any width.
-    store: 2,
+    divide: Base 8;
+    /// A load.
+    load: Base 2, 10;
+    /// Each byte of a load, in 64ths.
+    load_byte_64ths: Part 0, 128;
+    /// A store.
+    store: Base 2, 15;
+    /// Each byte of a store, in 64ths.
+    store_byte_64ths: Part 0, 128;
     /// A conditional branch, taken or not.
-    branch: 2,
-    /// An unconditional jump.
-    jump: 2,
+    branch: Base 2;
+    /// An unconditional jump to an offset.
+    jump: Base 2;
+    /// An unconditional jump to a register's value.
+    jump_register: Base 2;
     /// An atomic memory operation.
-    atomic: 4,
+    atomic: Base 4;
     /// A fence.
-    fence: 1,
+    fence: Base 1;
     /// `ecall` and `ebreak` themselves; what is called is charged on top.
-    system: 2,
+    system: Base 2;
     /// The first load from a page in a call.
-    page_first_read: 300,
+    page_first_read: Part 300, 0;
     /// The first store to a page in a call: its copy, and its hashing at settle.
-    page_first_write: 8000,
+    page_first_write: Part 8000, 0;
+    /// A copy.
+    copy: Base 20, 25;
+    /// Each byte of a copy, in 64ths.
+    copy_byte_64ths: Part 4, 128;
+    /// A fill.
+    fill: Base 20;
+    /// Each byte of a fill, in 64ths.
+    fill_byte_64ths: Part 4;
+    /// A gather.
+    gather: Base 20;
+    /// Each entry of a gather.
+    gather_entry: Part 20;
+    /// Each byte of a gather, in 64ths.
+    gather_byte_64ths: Part 4;
+    /// A scatter.
+    scatter: Base 20;
+    /// Each entry of a scatter.
+    scatter_entry: Part 20;
+    /// Each byte of a scatter, in 64ths.
+    scatter_byte_64ths: Part 4;
+    /// A share.
+    share: Base 40;
+    /// Each page of a share, its part of the settling included.
+    share_page: Part 2000;
+    /// Each change of region in a bulk operation.
+    region_change: Part 10, 100;
+    /// Each change of plane within a region in a bulk operation.
+    plane_change: Part 0;
+    /// An allocation, with its record's part of the settling.
+    allocate: Base 1000, 20;
+    /// Each byte of an allocation, in 64ths.
+    allocate_byte_64ths: Part 0, 64;
+    /// Each page that an allocation needs, or begins.
+    allocate_page: Part 10, 0;
+    /// Each plane beyond the first that an allocation is promoted over.
+    promotion_plane: Part 100, 100;
+    /// A release, with its record's part of the settling.
+    free: Base 1000, 5;
+    /// Each whole page that a release makes empty.
+    free_page: Part 100, 0;
+    /// The size of an allocation.
+    size: Base 20, 5;
+    /// A property of what lies at an address.
+    query: Base 100, 8;
+    /// The address of a handle.
+    resolve: Base 20;
+    /// A resize, with its record's part of the settling.
+    resize: Base 1000;
+    /// Each whole page that a resize moves or makes empty.
+    resize_page: Part 100;
+    /// A compaction.
+    compact: Base 1000, 50;
+    /// Each frame that a compaction moves.
+    compact_frame: Part 200, 2048;
+    /// Each plane that a compaction looks at.
+    compact_plane: Part 20, 0;
+    /// Growth by a plane of heap.
+    heap_plane: Part 2000, 0;
+    /// The square of the planes of heap, in 1024ths.
+    heap_plane_square_1024ths: Part 1024, 0;
+    /// Growth by a plane of shared memory.
+    shared_plane: Part 2000, 0;
+    /// The square of the planes of shared memory, in 1024ths.
+    shared_plane_square_1024ths: Part 1024, 0;
+    /// Growth by a plane of transient memory.
+    transient_plane: Part 500, 0;
+    /// The square of the planes of transient memory, in 1024ths.
+    transient_plane_square_1024ths: Part 1024, 0;
+    /// Growth by a plane of state.
+    state_plane: Part 2000, 0;
+    /// The square of the planes of state, in 1024ths.
+    state_plane_square_1024ths: Part 1024, 0;
+    /// The gas that is left.
+    read_gas: Base 2, 1;
+    /// The refund counter.
+    read_refund: Base 2;
+    /// The root of a region.
+    read_root: Base 40;
+    /// The end of a call.
+    halt: Base 2, 1;
     /// Any host call.
-    host_call: 100,
-    /// Each byte that a host call moves.
-    host_byte: 1,
+    host_call: Part 100;
+    /// Each byte that a host call moves, in 64ths.
+    host_byte_64ths: Part 64;
     /// Each topic of an event.
-    log_topic: 40,
+    log_topic: Part 40;
+}
+
+/// A schedule that is known by a name.
+#[derive(Debug, Clone, Copy)]
+pub struct NamedSchedule {
+    /// Its name.
+    pub name: &'static str,
+    /// Makes it.
+    pub schedule: fn() -> Schedule,
 }
 
 /// Why a schedule was refused.
@@ -81,17 +208,25 @@ pub enum ScheduleError {
     /// It is of another version.
     #[error("the gas schedule has version {0}, this machine knows version {SCHEDULE_VERSION}")]
     Version(u64),
-    /// A price is zero or too high. Free operations are attacks.
-    #[error("the price `{name}` is {price}; it must be 1 to {MAX_PRICE}")]
+    /// A price is too low or too high. Free operations are attacks.
+    #[error("the price `{name}` is {price}; it must be {least} to {MAX_PRICE}")]
     Price {
         /// The field.
         name: &'static str,
         /// Its value, in gas.
         price: u64,
+        /// The least that it may be, in gas: 1, or 0 for what comes on top of another price.
+        least: u64,
     },
 }
 
 impl Schedule {
+    /// All schedules that have a name.
+    pub const NAMED: [NamedSchedule; 2] = [
+        NamedSchedule { name: "default", schedule: Self::default },
+        NamedSchedule { name: "memory3d", schedule: Self::memory3d },
+    ];
+
     /// Reads and validates the JSON form.
     ///
     /// # Errors
@@ -107,7 +242,7 @@ impl Schedule {
         serde_json::to_string_pretty(self).expect("a struct of integers has a JSON form")
     }
 
-    /// Checks the version and that every price is 1 to [`MAX_PRICE`].
+    /// Checks the version, and that every price is at most [`MAX_PRICE`] and every base price at least 1.
     ///
     /// # Errors
     /// [`ScheduleError`] naming the field and its value.
@@ -115,10 +250,13 @@ impl Schedule {
         if self.version != SCHEDULE_VERSION {
             return Err(ScheduleError::Version(self.version));
         }
-        match self.prices().find(|&(_, price)| price == 0 || price > MAX_PRICE) {
-            Some((name, price)) => Err(ScheduleError::Price { name, price }),
-            None => Ok(()),
+        for ((name, price), rank) in self.prices().zip(RANKS) {
+            let least = u64::from(*rank == Rank::Base);
+            if !(least..=MAX_PRICE).contains(&price) {
+                return Err(ScheduleError::Price { name, price, least });
+            }
         }
+        Ok(())
     }
 
     /// The SSZ hash tree root.
@@ -149,16 +287,18 @@ mod tests {
 
     #[test]
     fn json_round_trips_and_is_strict() {
-        let schedule = Schedule::default();
-        let json = schedule.to_json();
-        assert_eq!(Schedule::from_json(&json).unwrap(), schedule);
+        for named in Schedule::NAMED {
+            let schedule = (named.schedule)();
+            assert_eq!(Schedule::from_json(&schedule.to_json()).unwrap(), schedule, "{}", named.name);
+        }
+        let json = Schedule::default().to_json();
         let refused = |json: String| Schedule::from_json(&json).unwrap_err().to_string();
         assert!(refused(json.replace("\"branch\"", "\"brunch\"")).contains("brunch"));
         assert!(refused(json.replace("\"branch\": 2", "\"branch\": 0")).contains("`branch` is 0"));
         assert!(
             refused(json.replace("\"load\": 2", "\"load\": 4294967296")).contains("`load` is 4294967296")
         );
-        assert!(refused(json.replace("\"version\": 1", "\"version\": 9")).contains("version 9"));
+        assert!(refused(json.replace("\"version\": 2", "\"version\": 9")).contains("version 9"));
         assert!(refused(json.replace("  \"jump\": 2,\n", "")).contains("jump"));
     }
 }

@@ -26,6 +26,8 @@
 
 mod access;
 mod address;
+mod allocation;
+mod allocator;
 mod cap;
 mod fault;
 mod memory;
@@ -34,6 +36,7 @@ mod page;
 mod page_hash;
 mod parallel;
 mod permissions;
+mod persistent;
 mod plan;
 mod region;
 mod slab;
@@ -41,6 +44,13 @@ mod tree;
 mod working_set;
 
 pub use address::{Address, AddressError, Component};
+pub use allocation::{AllocationPlan, FreePlan, ResizePlan};
+pub use allocator::{
+    ALLOCATABLE_KINDS, Allocation, AllocationError, AllocationFailure, AllocationFlags, AllocationPrices,
+    AllocationRequest, BLOCK_BYTES, CompactionPlan, CompactionReport, DEFAULT_COMPACTION_MOVES, Fragment,
+    FragmentError, Fragments, MAX_BLOCK_BYTES, PlaneChange, PromotionPlan, Property,
+    RECOMMENDED_FRAGMENTATION_BP, RecordError, RecordList, RestoreError,
+};
 pub use cap::{CapError, DataCap};
 pub use fault::{Access, Fault, FaultReason};
 pub use memory::{DirtyPage, Memory, MemoryError};
@@ -48,5 +58,5 @@ pub use node::NodeError;
 pub use page::{Page, PageBytes, PageSlot, PageSource};
 pub use permissions::{Permissions, PermissionsError};
 pub use plan::{LoadPlan, StorePlan, Touches};
-pub use region::{PageRange, Region, RegionError, RegionKind};
+pub use region::{FrameBudget, PageRange, Region, RegionError, RegionKind};
 pub use slab::{PageChange, PageSlab, SlabError};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use travertine_merkle::{Hash, ZERO_HASH};
 
+use crate::allocator::Allocator;
 use crate::cap::CapError;
 use crate::fault::FaultReason;
 use crate::node::NodeError;
@@ -24,6 +25,12 @@ pub enum MemoryError {
     /// There is no such region.
     #[error("there is no region {region}")]
     NoRegion {
+        /// The region's number.
+        region: u8,
+    },
+    /// The region is the allocator's: it always has its full size.
+    #[error("region {region} is the allocator's and keeps its size")]
+    Managed {
         /// The region's number.
         region: u8,
     },
@@ -60,6 +67,7 @@ pub struct DirtyPage {
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     pub(crate) regions: BTreeMap<u8, Region>,
+    pub(crate) allocator: Allocator,
     pub(crate) working: WorkingSet,
     source: Option<Arc<dyn PageSource>>,
     /// Counts the changes that make plans invalid.
@@ -91,8 +99,11 @@ impl Memory {
     }
 
     /// Removes a region, as it was before the current call; what the call has written to it is dropped. Plans made before
-    /// are void.
+    /// are void. A region of the allocator's stays, and `None` is returned.
     pub fn remove(&mut self, number: u8) -> Option<Region> {
+        if self.allocator.manages(number) {
+            return None;
+        }
         let region = self.regions.remove(&number)?;
         self.working.retain(|page| region_of(page) != number);
         self.epoch += 1;
@@ -103,8 +114,12 @@ impl Memory {
     /// end are dropped, and read as zeros and are cold if the region grows again. Plans made before are void.
     ///
     /// # Errors
-    /// If there is no such region, no cap has this size, or the region's page ranges do not fit; nothing is changed then.
+    /// If there is no such region, it is the allocator's, no cap has this size, or the region's page ranges do not fit; nothing
+    /// is changed then.
     pub fn resize(&mut self, number: u8, size: u64) -> Result<(), MemoryError> {
+        if self.allocator.manages(number) {
+            return Err(MemoryError::Managed { region: number });
+        }
         let region = self.regions.get_mut(&number).ok_or(MemoryError::NoRegion { region: number })?;
         region.resize(size).map_err(|error| MemoryError::Region { region: number, error })?;
         let page_count = region.cap().page_count();
@@ -126,6 +141,7 @@ impl Memory {
     /// Zeroes the regions that do not survive a settlement; what the current call has written to them is dropped. Plans made
     /// before are void.
     pub fn clear_volatile(&mut self) {
+        self.end_call();
         self.clear_volatile_caps();
         let regions = &self.regions;
         self.working.retain(|page| regions[&region_of(page)].kind().survives_settle());
@@ -136,6 +152,7 @@ impl Memory {
     /// pages whose content has changed, ascending by region and page. The working set is empty then. Plans made before are
     /// void. Only changed pages are hashed; the nodes above them are when a leaf is next asked for.
     pub fn settle(&mut self) -> Vec<DirtyPage> {
+        self.end_call();
         self.clear_volatile_caps();
         for frame in std::mem::take(&mut self.working).into_frames() {
             let survives = self.regions[&region_of(frame.page_number)].kind().survives_settle();

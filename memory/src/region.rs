@@ -98,6 +98,29 @@ pub struct PageRange {
     pub permissions: Permissions,
 }
 
+/// What the state tree says of a region that the allocator has opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameBudget {
+    /// Planes of page frames that belong to the region: 0 to 65,536.
+    pub planes: u32,
+    /// The region's place among those that were allocated in last: 1 is the latest, 16 the earliest that is remembered, 0 none.
+    pub recency: u8,
+}
+
+impl FrameBudget {
+    const PLANES_SHIFT: u32 = 32;
+    /// Says that the region is the allocator's.
+    const MANAGED_SHIFT: u32 = 49;
+    const RECENCY_SHIFT: u32 = 56;
+
+    /// The budget as bits of a region's metadata: planes in bits 32 to 48, 1 in bit 49, the place in bits 56 to 60.
+    pub fn meta(self) -> u64 {
+        u64::from(self.planes) << Self::PLANES_SHIFT
+            | 1 << Self::MANAGED_SHIFT
+            | u64::from(self.recency) << Self::RECENCY_SHIFT
+    }
+}
+
 /// Why a region cannot be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RegionError {
@@ -137,6 +160,8 @@ pub struct Region {
     kind: RegionKind,
     permissions: Permissions,
     flags: u16,
+    /// What the allocator has in the region, as of the last settlement, if the region is the allocator's.
+    budget: Option<FrameBudget>,
     /// Ascending and without overlap; `None` if all pages have the region's permissions.
     narrowed: Option<Arc<[PageRange]>>,
     cap: DataCap,
@@ -152,7 +177,7 @@ impl Region {
         if kind == RegionKind::Invalid {
             return Err(RegionError::InvalidKind);
         }
-        Ok(Self { kind, permissions, flags: 0, narrowed: None, cap })
+        Ok(Self { kind, permissions, flags: 0, budget: None, narrowed: None, cap })
     }
 
     /// A region whose pages have the permissions of the range they are in, and none outside of all ranges. The region's own
@@ -189,6 +214,21 @@ impl Region {
     #[must_use]
     pub fn with_flags(self, flags: u16) -> Self {
         Self { flags, ..self }
+    }
+
+    /// The region as one of the allocator's, with this budget.
+    #[must_use]
+    pub fn with_budget(self, budget: FrameBudget) -> Self {
+        Self { budget: Some(budget), ..self }
+    }
+
+    /// What the allocator has in the region, as of the last settlement; `None` if the region is not the allocator's.
+    pub fn budget(&self) -> Option<FrameBudget> {
+        self.budget
+    }
+
+    pub(crate) fn set_budget(&mut self, budget: FrameBudget) {
+        self.budget = Some(budget);
     }
 
     /// What the region is for.
@@ -271,9 +311,12 @@ impl Region {
         page
     }
 
-    /// The metadata chunk: kind, permissions << 8, flags << 16.
+    /// The metadata chunk: kind, permissions << 8, flags << 16, and the bits of the [`FrameBudget`] if there is one.
     pub fn meta(&self) -> u64 {
-        u64::from(self.kind.code()) | u64::from(self.permissions.bits()) << 8 | u64::from(self.flags) << 16
+        u64::from(self.kind.code())
+            | u64::from(self.permissions.bits()) << 8
+            | u64::from(self.flags) << 16
+            | self.budget.map_or(0, FrameBudget::meta)
     }
 
     /// The region's leaf in the state tree: its metadata and the root of its cap.

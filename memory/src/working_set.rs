@@ -75,7 +75,9 @@ struct Recent {
     frame: u32,
 }
 
-/// The frames of a call in the order of their first touch, and two ways to find them: exactly, and quickly.
+const NOT_RECENT: Recent = Recent { load: NO_PAGE, store: NO_PAGE, frame: 0 };
+
+/// The frames of a call, and two ways to find them: exactly, and quickly.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkingSet {
     frames: Vec<Frame>,
@@ -87,11 +89,10 @@ pub(crate) struct WorkingSet {
 
 impl Default for WorkingSet {
     fn default() -> Self {
-        let none = Recent { load: NO_PAGE, store: NO_PAGE, frame: 0 };
         Self {
             frames: Vec::new(),
             index: BTreeMap::new(),
-            recent: Box::new([none; RECENT]),
+            recent: Box::new([NOT_RECENT; RECENT]),
             staged: BTreeMap::new(),
         }
     }
@@ -168,10 +169,14 @@ impl WorkingSet {
 
     /// Adds a page that the call has not touched yet.
     pub(crate) fn insert(&mut self, page_number: u32, permissions: Permissions, page: Page) -> u32 {
-        let frame = u32::try_from(self.frames.len()).expect("there are at most 2^28 pages");
-        self.frames.push(Frame { page_number, permissions, content: Content::Clean(page) });
-        self.index.insert(page_number, frame);
-        frame
+        self.push(Frame { page_number, permissions, content: Content::Clean(page) })
+    }
+
+    fn push(&mut self, frame: Frame) -> u32 {
+        let place = u32::try_from(self.frames.len()).expect("there are at most 2^28 pages");
+        self.index.insert(frame.page_number, place);
+        self.frames.push(frame);
+        place
     }
 
     /// Keeps the content of a missing page for the access that is planned.
@@ -181,6 +186,50 @@ impl WorkingSet {
 
     pub(crate) fn staged(&self, page_number: u32) -> Option<&Page> {
         self.staged.get(&page_number)
+    }
+
+    /// Forgets these pages, at the cost of those that are there.
+    pub(crate) fn remove(&mut self, page_numbers: RangeInclusive<u32>) {
+        self.take(page_numbers);
+    }
+
+    /// Gives pages other numbers: `first` becomes `to`, and so on. None of the new numbers is there.
+    pub(crate) fn renumber(&mut self, page_numbers: RangeInclusive<u32>, to: u32) {
+        let first = *page_numbers.start();
+        for mut frame in self.take(page_numbers) {
+            frame.page_number = to + (frame.page_number - first);
+            self.push(frame);
+        }
+    }
+
+    /// Takes these pages out.
+    fn take(&mut self, page_numbers: RangeInclusive<u32>) -> Vec<Frame> {
+        let staged: Vec<u32> = self.staged.range(page_numbers.clone()).map(|(&page, _)| page).collect();
+        for page in staged {
+            self.staged.remove(&page);
+        }
+        let pages: Vec<u32> = self.index.range(page_numbers).map(|(&page, _)| page).collect();
+        pages.into_iter().map(|page| self.take_page(page)).collect()
+    }
+
+    fn take_page(&mut self, page_number: u32) -> Frame {
+        let place = self.index.remove(&page_number).expect("the index has named the page");
+        self.forget(page_number);
+        let frame = self.frames.swap_remove(place as usize);
+        if let Some(moved) = self.frames.get(place as usize) {
+            let moved = moved.page_number;
+            self.index.insert(moved, place);
+            self.forget(moved);
+        }
+        frame
+    }
+
+    /// Makes a page one that was not touched recently.
+    fn forget(&mut self, page_number: u32) {
+        let recent = &mut self.recent[recent_slot(page_number.into())];
+        if recent.load == u64::from(page_number) || recent.store == u64::from(page_number) {
+            *recent = NOT_RECENT;
+        }
     }
 
     /// Forgets all pages that are not to be kept.

@@ -50,6 +50,8 @@ pub const STATE_FIELDS: u64 = 8;
 pub const STATE_VERSION: u64 = 1;
 /// Limit of the list of allocation records.
 pub const ALLOCATIONS_LIMIT: u64 = 1 << 24;
+/// Fields of an allocation record, one chunk each.
+pub const ALLOCATION_FIELDS: u64 = 8;
 
 /// Why an address, a size or a place is none of this layout's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

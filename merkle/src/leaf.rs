@@ -3,13 +3,13 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::{mem, slice};
+use core::slice;
 
 use thiserror::Error;
 
 use crate::hash::{Hash, ZERO_HASH, hash_pair, hash_pairs};
 use crate::layout::{GENERATIVE_KIND, PAGE_BYTES};
-use crate::merkleize::uint64_chunk;
+use crate::merkleize::{merkleize_each, uint64_chunk};
 
 const PAGE_LENGTH: usize = 4096;
 const _: () = assert!(PAGE_LENGTH as u64 == PAGE_BYTES);
@@ -84,19 +84,13 @@ fn page_roots<'a>(pages: impl ExactSizeIterator<Item = &'a [u8; PAGE_LENGTH]>) -
     const NODES: usize = PAGE_LENGTH / 32 / 4;
     let roots = pages.len();
     let mut layer = vec![ZERO_HASH; roots * NODES];
-    let mut above = vec![ZERO_HASH; roots * NODES / 2];
     // Two layers of one page are wide enough by themselves, and so the page is read while it is near.
     for (page, nodes) in pages.zip(layer.chunks_exact_mut(NODES)) {
         let mut lowest = [ZERO_HASH; 2 * NODES];
         hash_pairs(page.as_chunks().0, &mut lowest);
         hash_pairs(&lowest, nodes);
     }
-    while layer.len() > roots {
-        above.truncate(layer.len() / 2);
-        hash_pairs(&layer, &mut above);
-        mem::swap(&mut layer, &mut above);
-    }
-    layer
+    merkleize_each(layer, roots)
 }
 
 /// Whether every byte is zero. Words are OR-ed without a branch, which vectorises; the end of a line of 512 bytes lets a

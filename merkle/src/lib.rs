@@ -37,6 +37,7 @@ extern crate alloc;
 #[cfg(feature = "simd")]
 extern crate std;
 
+mod allocation;
 mod gindex;
 mod hash;
 pub mod layout;
@@ -47,13 +48,14 @@ mod proof;
 mod single;
 mod state;
 
+pub use allocation::{AllocationRecord, fragments_root};
 pub use gindex::{GeneralizedIndex, GindexError};
 pub use hash::{Backend, BackendError, Hash, ZERO_HASH, hash_pair, hash_pairs, zero_hash};
 pub use leaf::{
     PaddingError, RegionHeader, cap_root, decode_uint64_chunk, page_is_zero, page_leaf, page_leaves,
     region_leaf,
 };
-pub use merkleize::{ceil_log2, merkleize, mix_in_length, uint64_chunk};
+pub use merkleize::{ceil_log2, merkleize, merkleize_each, mix_in_length, uint64_chunk};
 pub use multiproof::{
     MultiproofError, NodeOrigin, ProofNode, helper_indices, multiproof_nodes, verify_multiproof,
 };

@@ -2,6 +2,7 @@
 //! (consensus specifications, `ssz/simple-serialize.md`, "Merkleization").
 
 use alloc::vec;
+use alloc::vec::Vec;
 use core::mem;
 
 use crate::hash::{Hash, ZERO_HASH, hash_pair, hash_pairs, zero_hash};
@@ -43,6 +44,24 @@ fn hash_layer(nodes: &[Hash], zero: &Hash, parents: &mut [Hash]) {
     if let ([last], [parent]) = (last, last_parent) {
         *parent = hash_pair(last, zero);
     }
+}
+
+/// The roots of `count` trees of one size, a power of two of leaves each, that stand one behind the other in `leaves`. They
+/// are hashed side by side, layer by layer, which is faster than one after the other.
+///
+/// # Panics
+/// If the leaves are not those of so many trees: the caller has put them there.
+pub fn merkleize_each(mut leaves: Vec<Hash>, count: usize) -> Vec<Hash> {
+    let width = leaves.len().checked_div(count).unwrap_or_default();
+    assert!(count == 0 || width.is_power_of_two(), "{} leaves for {count} trees", leaves.len());
+    assert_eq!(width * count, leaves.len(), "leaves for {count} trees");
+    let mut above = vec![ZERO_HASH; leaves.len() / 2];
+    while leaves.len() > count {
+        above.truncate(leaves.len() / 2);
+        hash_pairs(&leaves, &mut above);
+        mem::swap(&mut leaves, &mut above);
+    }
+    leaves
 }
 
 /// The root of an SSZ list: the root of its data with its length mixed in.

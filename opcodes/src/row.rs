@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::decode::Instruction;
 use crate::layout::Format;
 use crate::table::{COMPRESSED_TABLE, Compressed, Opcode, TABLE};
 
@@ -65,10 +66,28 @@ impl Extension {
     ];
 }
 
-/// What an instruction is priced as. The prices are in the gas schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum GasClass {
+/// Declares [`GasClass`] and the list of its variants.
+macro_rules! gas_classes {
+    ($(#[doc = $doc:literal] $class:ident,)*) => {
+        /// What an instruction is priced as. The prices are in the gas schedule.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum GasClass {
+            $(#[doc = $doc] $class,)*
+        }
+
+        impl GasClass {
+            /// Every class, in the order of the discriminants.
+            pub const ALL: &'static [Self] = &[$(Self::$class),*];
+        }
+    };
+}
+
+gas_classes! {
+    /// `nop`, which is `addi x0, x0, 0`.
+    Nop,
+    /// `mv`, which is `addi rd, rs1, 0` or `add rd, x0, rs2` from a register other than `x0`.
+    Mv,
     /// Integer operations on registers, those of Zba, Zbb, Zbs and Zicond included.
     Arithmetic,
     /// Multiplications.
@@ -81,33 +100,48 @@ pub enum GasClass {
     Store,
     /// Conditional branches.
     Branch,
-    /// Unconditional jumps.
+    /// Unconditional jumps to an offset.
     Jump,
+    /// Unconditional jumps to a register's value.
+    JumpRegister,
     /// Atomic memory operations, `lr` and `sc`.
     Atomic,
     /// Fences.
     Fence,
     /// `ecall` and `ebreak`.
     System,
-    /// 3D memory instructions.
-    Memory3d,
-}
-
-impl GasClass {
-    /// Every class, in the order of the discriminants.
-    pub const ALL: &'static [Self] = &[
-        Self::Arithmetic,
-        Self::Multiply,
-        Self::Divide,
-        Self::Load,
-        Self::Store,
-        Self::Branch,
-        Self::Jump,
-        Self::Atomic,
-        Self::Fence,
-        Self::System,
-        Self::Memory3d,
-    ];
+    /// `m3.alloc`.
+    Allocate,
+    /// `m3.free`.
+    Free,
+    /// `m3.size`.
+    Size,
+    /// `m3.query`.
+    Query,
+    /// `m3.resolve`.
+    Resolve,
+    /// `m3.resize`.
+    Resize,
+    /// `m3.copy`.
+    Copy,
+    /// `m3.fill`.
+    Fill,
+    /// `m3.gather`.
+    Gather,
+    /// `m3.scatter`.
+    Scatter,
+    /// `m3.share`.
+    Share,
+    /// `m3.compact` and `m3.defrag`.
+    Compact,
+    /// `m3.gas`.
+    ReadGas,
+    /// `m3.refund`.
+    ReadRefund,
+    /// `m3.root`.
+    ReadRoot,
+    /// `m3.halt`.
+    Halt,
 }
 
 /// One operand as assembly text shows it.
@@ -184,7 +218,7 @@ pub struct Row {
     pub format: Format,
     /// Its operands in the order of assembly text.
     pub operands: &'static [Operand],
-    /// What it is priced as.
+    /// What it is priced as, but for operands that make it another class ([`Instruction::gas_class`]).
     pub gas_class: GasClass,
     /// What it does.
     pub prose: &'static str,
@@ -277,10 +311,32 @@ impl Opcode {
         self.row().mnemonic
     }
 
-    /// What it is priced as.
+    /// What it is priced as, whatever its operands; but for `nop` and `mv` ([`Instruction::gas_class`]).
     #[inline]
     pub const fn gas_class(self) -> GasClass {
         self.row().gas_class
+    }
+
+    /// Bytes that it loads or stores at a time, as its funct3 says: 1, 2, 4 or 8 for loads, stores and atomics, and 0
+    /// for all others.
+    #[inline]
+    pub const fn access_bytes(self) -> u64 {
+        match self.gas_class() {
+            GasClass::Load | GasClass::Store | GasClass::Atomic => 1 << (self.row().pattern.bits >> 12 & 3),
+            _ => 0,
+        }
+    }
+}
+
+impl Instruction {
+    /// What it is priced as: the class of its opcode, but for `nop` and `mv`.
+    pub const fn gas_class(self) -> GasClass {
+        match self {
+            Self { opcode: Opcode::Addi, rd: 0, rs1: 0, imm: 0, .. } => GasClass::Nop,
+            Self { opcode: Opcode::Addi, rs1: 1.., imm: 0, .. }
+            | Self { opcode: Opcode::Add, rs1: 0, rs2: 1.., .. } => GasClass::Mv,
+            _ => self.opcode.gas_class(),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ instruction_table! {
         /// rd = address of the next instruction; jump to pc + imm.
         Jal       "jal"       I 0x0000_007f 0x0000_006f J [Rd, Target] Jump;
         /// rd = address of the next instruction; jump to rs1 + imm with bit 0 cleared (rs1 is read before rd is written).
-        Jalr      "jalr"      I 0x0000_707f 0x0000_0067 I [Rd, Memory] Jump;
+        Jalr      "jalr"      I 0x0000_707f 0x0000_0067 I [Rd, Memory] JumpRegister;
         /// Branch to pc + imm if rs1 = rs2.
         Beq       "beq"       I 0x0000_707f 0x0000_0063 B [Rs1, Rs2, Target] Branch;
         /// Branch to pc + imm if rs1 and rs2 differ.
@@ -284,39 +284,39 @@ instruction_table! {
         CzeroNez  "czero.nez" Zicond 0xfe00_707f 0x0e00_7033 R [Rd, Rs1, Rs2] Arithmetic;
 
         /// Allocate rs1 bytes; rs2 = kind, flags << 8, region (0 = choose) << 16; rd = address.
-        M3Alloc   "m3.alloc" | "malloc3d" Xtravertine 0xfe00_707f 0x0000_000b R [Rd, Rs1, Rs2] Memory3d;
+        M3Alloc   "m3.alloc" | "malloc3d" Xtravertine 0xfe00_707f 0x0000_000b R [Rd, Rs1, Rs2] Allocate;
         /// Free the allocation that starts at rs1; rd = status.
-        M3Free    "m3.free" | "mfree3d" Xtravertine 0xfff0_707f 0x0200_000b RUnary [Rd, Rs1] Memory3d;
+        M3Free    "m3.free" | "mfree3d" Xtravertine 0xfff0_707f 0x0200_000b RUnary [Rd, Rs1] Free;
         /// rd = size in bytes of the allocation that contains rs1; 0 if there is none.
-        M3Size    "m3.size" | "msize3d" Xtravertine 0xfff0_707f 0x0400_000b RUnary [Rd, Rs1] Memory3d;
+        M3Size    "m3.size" | "msize3d" Xtravertine 0xfff0_707f 0x0400_000b RUnary [Rd, Rs1] Size;
         /// rd = property number rs2 of what lies at address rs1.
-        M3Query   "m3.query" | "mquery3d" Xtravertine 0xfe00_707f 0x0600_000b R [Rd, Rs1, Rs2] Memory3d;
+        M3Query   "m3.query" | "mquery3d" Xtravertine 0xfe00_707f 0x0600_000b R [Rd, Rs1, Rs2] Query;
         /// rd = present address of the movable allocation whose handle is rs1.
-        M3Resolve "m3.resolve" Xtravertine 0xfff0_707f 0x0800_000b RUnary [Rd, Rs1] Memory3d;
+        M3Resolve "m3.resolve" Xtravertine 0xfff0_707f 0x0800_000b RUnary [Rd, Rs1] Resolve;
         /// Grow or shrink the allocation at rs1 to rs2 bytes, in place or by moving pages; rd = its new address.
-        M3Resize  "m3.resize" Xtravertine 0xfe00_707f 0x0a00_000b R [Rd, Rs1, Rs2] Memory3d;
+        M3Resize  "m3.resize" Xtravertine 0xfe00_707f 0x0a00_000b R [Rd, Rs1, Rs2] Resize;
         /// Copy rs2 bytes from rs1 to the address in rd, which is read; ranges that overlap behave like memmove.
-        M3Copy    "m3.copy" | "mcopy3d" Xtravertine 0xfe00_707f 0x0000_100b R [Rd, Rs1, Rs2] Memory3d;
+        M3Copy    "m3.copy" | "mcopy3d" Xtravertine 0xfe00_707f 0x0000_100b R [Rd, Rs1, Rs2] Copy;
         /// Set rs2 bytes at the address in rd, which is read, to the low byte of rs1.
-        M3Fill    "m3.fill"   Xtravertine 0xfe00_707f 0x0200_100b R [Rd, Rs1, Rs2] Memory3d;
+        M3Fill    "m3.fill"   Xtravertine 0xfe00_707f 0x0200_100b R [Rd, Rs1, Rs2] Fill;
         /// Read the rs2 entries {address, length} at rs1, one after the other, to the address in rd, which is read.
-        M3Gather  "m3.gather" | "mloadbatch3d" Xtravertine 0xfe00_707f 0x0400_100b R [Rd, Rs1, Rs2] Memory3d;
+        M3Gather  "m3.gather" | "mloadbatch3d" Xtravertine 0xfe00_707f 0x0400_100b R [Rd, Rs1, Rs2] Gather;
         /// Spread the bytes at the address in rd, which is read, over the rs2 entries {address, length} at rs1.
-        M3Scatter "m3.scatter" | "mstorebatch3d" Xtravertine 0xfe00_707f 0x0600_100b R [Rd, Rs1, Rs2] Memory3d;
+        M3Scatter "m3.scatter" | "mstorebatch3d" Xtravertine 0xfe00_707f 0x0600_100b R [Rd, Rs1, Rs2] Scatter;
         /// Let rs2 bytes of whole pages from rs1 appear copy-on-write at the address in rd, which is read.
-        M3Share   "m3.share"  Xtravertine 0xfe00_707f 0x0800_100b R [Rd, Rs1, Rs2] Memory3d;
+        M3Share   "m3.share"  Xtravertine 0xfe00_707f 0x0800_100b R [Rd, Rs1, Rs2] Share;
         /// Compact region rs1; rd = bytes released.
-        M3Compact "m3.compact" | "mcompact3d" Xtravertine 0xfff0_707f 0x0000_200b RUnary [Rd, Rs1] Memory3d;
+        M3Compact "m3.compact" | "mcompact3d" Xtravertine 0xfff0_707f 0x0000_200b RUnary [Rd, Rs1] Compact;
         /// Compact region rs1 with at most rs2 moves; rd = bytes released.
-        M3Defrag  "m3.defrag" | "mdefrag3d" Xtravertine 0xfe00_707f 0x0200_200b R [Rd, Rs1, Rs2] Memory3d;
+        M3Defrag  "m3.defrag" | "mdefrag3d" Xtravertine 0xfe00_707f 0x0200_200b R [Rd, Rs1, Rs2] Compact;
         /// rd = gas remaining.
-        M3Gas     "m3.gas" | "mgas3d" Xtravertine 0xffff_f07f 0x0000_300b RDest [Rd] Memory3d;
+        M3Gas     "m3.gas" | "mgas3d" Xtravertine 0xffff_f07f 0x0000_300b RDest [Rd] ReadGas;
         /// rd = refund counter so far.
-        M3Refund  "m3.refund" | "mrefund3d" Xtravertine 0xffff_f07f 0x0200_300b RDest [Rd] Memory3d;
+        M3Refund  "m3.refund" | "mrefund3d" Xtravertine 0xffff_f07f 0x0200_300b RDest [Rd] ReadRefund;
         /// Write the 32-byte root of region rs1, as of the last settle, to the address in rd, which is read.
-        M3Root    "m3.root"   Xtravertine 0xfff0_707f 0x0000_400b RUnary [Rd, Rs1] Memory3d;
+        M3Root    "m3.root"   Xtravertine 0xfff0_707f 0x0000_400b RUnary [Rd, Rs1] ReadRoot;
         /// End with exit code rs1.
-        M3Halt    "m3.halt" | "halt3d" Xtravertine 0xfff0_7fff 0xfe00_700b RSource [Rs1] Memory3d;
+        M3Halt    "m3.halt" | "halt3d" Xtravertine 0xfff0_7fff 0xfe00_700b RSource [Rs1] Halt;
     }
 
     compressed {

@@ -1,6 +1,6 @@
 //! A call in progress: everything that changes while a contract runs.
 
-use travertine_gas::Meter;
+use travertine_gas::{Meter, Refunds};
 use travertine_memory::Memory;
 use travertine_merkle::layout::PLANE_BYTES;
 
@@ -23,6 +23,7 @@ pub(crate) struct ActiveCall {
     pub(crate) cpu: Cpu,
     pub(crate) memory: Memory,
     pub(crate) meter: Meter,
+    pub(crate) refunds: Refunds,
     pub(crate) output: Vec<u8>,
     pub(crate) events: EventLog,
     pub(crate) state: CallState,
@@ -57,6 +58,7 @@ impl ActiveCall {
             cpu,
             memory,
             meter: Meter::new(call.gas_limit),
+            refunds: Refunds::default(),
             output: Vec::new(),
             events: EventLog::default(),
             state: CallState::Ready(None),

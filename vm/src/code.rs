@@ -9,6 +9,7 @@ use travertine_merkle::layout::{PAGE_BYTES, REGION_PAGES};
 use travertine_opcodes::{Instruction, decode};
 
 use crate::image::Image;
+use crate::prices::PriceSlot;
 
 /// Positions of a page at which an instruction can start.
 const SLOTS: usize = size_of::<PageBytes>() / 2;
@@ -17,6 +18,8 @@ const SLOTS: usize = size_of::<PageBytes>() / 2;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Op {
     pub(crate) instruction: Instruction,
+    /// Where its base price stands.
+    pub(crate) price: PriceSlot,
     /// Bytes to the next instruction: 2 or 4.
     pub(crate) length: u8,
 }
@@ -122,7 +125,10 @@ fn decode_slot(low: [u8; 2], high: Option<[u8; 2]>) -> Slot {
         (false, None) => return Slot::Cut,
     };
     match decode(bits) {
-        Ok(decoded) => Slot::Op(Op { instruction: decoded.instruction(), length: decoded.length() }),
+        Ok(decoded) => {
+            let instruction = decoded.instruction();
+            Slot::Op(Op { instruction, price: PriceSlot::of(instruction), length: decoded.length() })
+        }
         Err(_) => Slot::Illegal(bits),
     }
 }

@@ -258,7 +258,9 @@ impl Machine {
         let old_root = self.root();
         let mut dirty = Vec::new();
         let mut events = Default::default();
+        let mut refund = 0;
         if outcome.is_success() {
+            refund = call.refunds.payable(call.meter.used());
             (self.state, dirty) = self.state.settled(call.memory);
             events = call.events.into_lists();
         }
@@ -267,6 +269,7 @@ impl Machine {
             outcome: OutcomeRecord::new(&outcome, call.cpu.pc()),
             gas_used: call.meter.used(),
             bill: call.meter.bill(),
+            refund,
             old_root: vector32(&old_root),
             new_root: vector32(&self.root()),
             output: list(call.output),

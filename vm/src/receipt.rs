@@ -9,7 +9,7 @@ use crate::outcome::{Outcome, TrapCause};
 use crate::ssz::{self, bytes32, list, vector32};
 
 /// The version of the receipt's layout.
-pub const RECEIPT_VERSION: u64 = 1;
+pub const RECEIPT_VERSION: u64 = 2;
 /// The longest output of a call, in bytes.
 pub const MAX_OUTPUT_BYTES: usize = 1 << 20;
 /// The most events of a call.
@@ -74,6 +74,9 @@ pub struct Receipt {
     pub gas_used: u64,
     /// Gas used by class; adds up to `gas_used`.
     pub bill: Bill,
+    /// Gas that is paid back for planes that were released: at most a fifth of `gas_used`, 0 if the call failed. What the
+    /// call costs in the end is `gas_used - refund`.
+    pub refund: u64,
     /// The state root before the call.
     pub old_root: Vector<u8, 32>,
     /// The state root after it; the old one if the call failed.

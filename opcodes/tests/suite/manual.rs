@@ -117,7 +117,14 @@ fn write_gas_classes(out: &mut String) {
     for class in GasClass::ALL {
         let members =
             TABLE.iter().filter(|row| row.gas_class == *class).map(|row| format!("`{}`", row.mnemonic));
-        row(out, &[format!("{class:?}"), members.collect::<Vec<_>>().join(", ")]);
+        let members = match class {
+            GasClass::Nop => "`addi x0, x0, 0`".to_owned(),
+            GasClass::Mv => {
+                "`addi rd, rs1, 0` and `add rd, x0, rs2`, of a register other than `x0`".to_owned()
+            }
+            _ => members.collect::<Vec<_>>().join(", "),
+        };
+        row(out, &[format!("{class:?}"), members]);
     }
 }
 

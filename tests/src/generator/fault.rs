@@ -2,7 +2,7 @@
 
 use travertine_opcodes::{Compressed, Form, GasClass, Opcode, Pattern, RESERVED, RegisterField, decode};
 
-use super::repertoire::{layout, operation, width};
+use super::repertoire::{layout, operation};
 use super::{Generator, SCRATCH_BYTES, padded_size};
 use crate::qemu::signals;
 
@@ -100,7 +100,7 @@ impl Generator<'_> {
     fn access_across_end(&mut self, class: GasClass) {
         let form = self.access_form(class, 2);
         let base = self.variable(layout(form).rs1);
-        let inside = 1 + self.random.below(width(operation(form)) - 1);
+        let inside = 1 + self.random.below(operation(form).access_bytes() - 1);
         self.load_address(base, self.scratch + SCRATCH_BYTES - inside);
         self.access_at(form, base);
     }
@@ -143,7 +143,7 @@ impl Generator<'_> {
     fn access_form(&mut self, class: GasClass, least: u64) -> Form {
         let is_wanted = |form: &Form| {
             let opcode = operation(*form);
-            opcode.gas_class() == class && width(opcode) >= least
+            opcode.gas_class() == class && opcode.access_bytes() >= least
         };
         let forms: Vec<Form> = self.repertoire.access.iter().copied().filter(is_wanted).collect();
         self.random.pick(&forms)

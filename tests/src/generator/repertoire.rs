@@ -85,11 +85,6 @@ pub(super) fn length(form: Form) -> usize {
     }
 }
 
-/// Bytes that a load, store or atomic accesses: its funct3 says it, and also whether a load extends the sign.
-pub(super) fn width(opcode: Opcode) -> u64 {
-    1 << ((opcode.row().pattern.bits >> 12) & 3)
-}
-
 fn is_reservation(opcode: Opcode) -> bool {
     matches!(opcode, Opcode::LrW | Opcode::LrD | Opcode::ScW | Opcode::ScD)
 }

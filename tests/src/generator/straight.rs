@@ -2,7 +2,7 @@
 
 use travertine_opcodes::{Form, ImmediateField, Opcode, RegisterField};
 
-use super::repertoire::{layout, operation, width};
+use super::repertoire::{layout, operation};
 use super::{BORDERS, Generator, SCRATCH_BYTES, TABLE_WORDS};
 
 /// A register in any of the 32.
@@ -56,7 +56,7 @@ impl Generator<'_> {
         let form = self.form(&self.repertoire.access);
         let layout = layout(form);
         let (base, address) = self.pointer(layout.rs1, 1, 8);
-        let imm = self.offset(address, width(operation(form)), layout.immediate);
+        let imm = self.offset(address, operation(form).access_bytes(), layout.immediate);
         self.write_random(form, |instruction| {
             instruction.rs1 = base;
             instruction.imm = imm;
@@ -84,7 +84,7 @@ impl Generator<'_> {
     /// An atomic memory operation, naturally aligned.
     fn atomic(&mut self) {
         let form = self.form(&self.repertoire.atomic);
-        let bytes = width(operation(form));
+        let bytes = operation(form).access_bytes();
         let (base, _) = self.pointer(layout(form).rs1, bytes, bytes);
         self.write_random(form, |instruction| instruction.rs1 = base);
     }
@@ -99,7 +99,7 @@ impl Generator<'_> {
         let (load, store, store_conditional) = self
             .random
             .pick(&[(Opcode::LrW, Opcode::Sw, Opcode::ScW), (Opcode::LrD, Opcode::Sd, Opcode::ScD)]);
-        let bytes = i32::try_from(width(load)).expect("4 or 8");
+        let bytes = i32::try_from(load.access_bytes()).expect("4 or 8");
         let (base, address) = self.pointer(ANY, 8, RESERVATION_BYTES);
         let kept = self.kept;
         self.kept |= 1 << base;

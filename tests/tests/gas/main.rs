@@ -65,12 +65,10 @@ fn trace(what: &str, mut machine: Machine, call: &Call) -> (Trace, Seen) {
         let used = machine.meter().unwrap().used();
         let outcome = machine.run(&mut console, RunLimit::steps(1)).unwrap();
         let cost = naive.cost(&before, &outcome);
-        let total = cost.instructions + cost.memory + cost.host;
+        let total = cost.total().unwrap();
         let charged = machine.meter().unwrap().used() - used;
         assert_eq!(charged, total, "{what}: {:?} at {pc:#x}", before.instruction);
-        trace.bill.instructions += cost.instructions;
-        trace.bill.memory += cost.memory;
-        trace.bill.host += cost.host;
+        trace.bill = trace.bill.and(cost);
         if total > 0 {
             trace.last_paid = (pc, total);
         }

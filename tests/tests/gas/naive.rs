@@ -66,14 +66,14 @@ impl Naive {
                 let is_free =
                     matches!(trap.cause, TrapCause::IllegalInstruction { .. } | TrapCause::FetchFault(_));
                 if !is_free {
-                    bill.instructions = self.base(before.opcode());
+                    bill.instructions = self.base(before.instruction());
                 }
                 return bill;
             }
             Outcome::Stepped | Outcome::Halted { .. } | Outcome::Returned | Outcome::Reverted => {}
             Outcome::HostCall(_) => panic!("no fixture calls the embedder"),
         }
-        bill.instructions = self.base(before.opcode());
+        bill.instructions = self.base(before.instruction());
         if before.opcode() == Opcode::Ecall {
             (bill.memory, bill.host) = self.host_call(before);
         } else {
@@ -82,20 +82,27 @@ impl Naive {
         bill
     }
 
-    fn base(&self, opcode: Opcode) -> u64 {
+    fn base(&self, instruction: Instruction) -> u64 {
         let schedule = &self.schedule;
-        match opcode.gas_class() {
+        match instruction.opcode.gas_class() {
+            _ if is_nop(instruction) => schedule.nop,
+            _ if is_move(instruction) => schedule.mv,
             GasClass::Arithmetic => schedule.arithmetic,
             GasClass::Multiply => schedule.multiply,
             GasClass::Divide => schedule.divide,
-            GasClass::Load => schedule.load,
-            GasClass::Store => schedule.store,
+            GasClass::Load => {
+                schedule.load + (width(instruction.opcode) * schedule.load_byte_64ths).div_ceil(64)
+            }
+            GasClass::Store => {
+                schedule.store + (width(instruction.opcode) * schedule.store_byte_64ths).div_ceil(64)
+            }
             GasClass::Branch => schedule.branch,
             GasClass::Jump => schedule.jump,
+            GasClass::JumpRegister => schedule.jump_register,
             GasClass::Atomic => schedule.atomic,
             GasClass::Fence => schedule.fence,
             GasClass::System => schedule.system,
-            GasClass::Memory3d => panic!("no 3D memory instruction is available"),
+            class => panic!("{class:?}: no 3D memory instruction is available"),
         }
     }
 
@@ -135,7 +142,9 @@ impl Naive {
             number => panic!("host call {number:#x} was carried out"),
         };
         let schedule = &self.schedule;
-        let host = schedule.host_call + bytes * schedule.host_byte + topics * schedule.log_topic;
+        let host = schedule.host_call
+            + (bytes * schedule.host_byte_64ths).div_ceil(64)
+            + topics * schedule.log_topic;
         (self.reads(&ranges), host)
     }
 
@@ -163,6 +172,16 @@ impl Naive {
 fn pages((address, length): Range) -> impl Iterator<Item = u64> {
     let end = if length == 0 { address / PAGE_BYTES } else { (address + length - 1) / PAGE_BYTES + 1 };
     address / PAGE_BYTES..end
+}
+
+fn is_nop(instruction: Instruction) -> bool {
+    instruction == Instruction { opcode: Opcode::Addi, rd: 0, rs1: 0, rs2: 0, imm: 0 }
+}
+
+/// `mv`, from a register other than `x0`.
+fn is_move(instruction: Instruction) -> bool {
+    let Instruction { opcode, rs1, rs2, imm, .. } = instruction;
+    (opcode == Opcode::Addi && rs1 != 0 && imm == 0) || (opcode == Opcode::Add && rs1 == 0 && rs2 != 0)
 }
 
 /// Bytes that an instruction loads or stores.

@@ -47,7 +47,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
             let plan = self.charge_store(op, address, width)?;
             self.call.memory.store(plan, self.call.cpu.get(op.instruction.rs2));
         } else {
-            self.charge_base(op.instruction.opcode)?;
+            self.charge_base(op)?;
         }
         self.call.cpu.clear_reservation();
         self.call.cpu.set(op.instruction.rd, u64::from(!succeeds));
@@ -78,8 +78,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
         let address = self.call.cpu.get(op.instruction.rs1);
         let store = self.charge_store(op, address, width)?;
         let load = self.call.memory.plan_load(address, width);
-        let load =
-            load.map_err(|fault| self.access_fault(op.instruction.opcode, TrapCause::LoadFault, fault))?;
+        let load = load.map_err(|fault| self.access_fault(op, TrapCause::LoadFault, fault))?;
         let old = self.call.memory.load(load);
         let new = operation(old, self.call.cpu.get(op.instruction.rs2));
         self.call.memory.store(store, new);
@@ -91,12 +90,11 @@ impl<H: Host + ?Sized> Run<'_, H> {
 
     #[inline]
     fn load_at(&mut self, op: Op, address: u64, width: u64, extend: fn(u64) -> u64) -> Result<(), Stop> {
-        let opcode = op.instruction.opcode;
         let plan = match self.call.memory.plan_load(address, width) {
             Ok(plan) => plan,
-            Err(fault) => return Err(self.access_fault(opcode, TrapCause::LoadFault, fault)),
+            Err(fault) => return Err(self.access_fault(op, TrapCause::LoadFault, fault)),
         };
-        self.charge_access(opcode, plan.touches())?;
+        self.charge_access(op, plan.touches())?;
         let value = self.call.memory.load(plan);
         self.call.cpu.set(op.instruction.rd, extend(value));
         self.advance(op);
@@ -106,12 +104,11 @@ impl<H: Host + ?Sized> Run<'_, H> {
     /// Checks and charges a store; what is left to do cannot fail.
     #[inline]
     fn charge_store(&mut self, op: Op, address: u64, width: u64) -> Result<StorePlan, Stop> {
-        let opcode = op.instruction.opcode;
         let plan = match self.call.memory.plan_store(address, width) {
             Ok(plan) => plan,
-            Err(fault) => return Err(self.access_fault(opcode, TrapCause::StoreFault, fault)),
+            Err(fault) => return Err(self.access_fault(op, TrapCause::StoreFault, fault)),
         };
-        self.charge_access(opcode, plan.touches())?;
+        self.charge_access(op, plan.touches())?;
         Ok(plan)
     }
 

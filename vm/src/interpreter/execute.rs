@@ -226,7 +226,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
     }
 
     fn set_register(&mut self, op: Op, value: u64) -> Result<(), Stop> {
-        self.charge_base(op.instruction.opcode)?;
+        self.charge_base(op)?;
         self.call.cpu.set(op.instruction.rd, value);
         self.advance(op);
         Ok(())
@@ -242,7 +242,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
     }
 
     fn jump(&mut self, op: Op, target: u64) -> Result<(), Stop> {
-        self.charge_base(op.instruction.opcode)?;
+        self.charge_base(op)?;
         let link = self.call.cpu.pc().wrapping_add(u64::from(op.length));
         self.call.cpu.set(op.instruction.rd, link);
         self.call.cpu.set_pc(target);
@@ -251,7 +251,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
 
     #[inline]
     fn branch(&mut self, op: Op, condition: impl Fn(u64, u64) -> bool) -> Result<(), Stop> {
-        self.charge_base(op.instruction.opcode)?;
+        self.charge_base(op)?;
         if condition(self.call.cpu.get(op.instruction.rs1), self.call.cpu.get(op.instruction.rs2)) {
             self.call.cpu.set_pc(self.call.cpu.pc().wrapping_add(immediate(op)));
         } else {
@@ -261,13 +261,13 @@ impl<H: Host + ?Sized> Run<'_, H> {
     }
 
     fn no_operation(&mut self, op: Op) -> Result<(), Stop> {
-        self.charge_base(op.instruction.opcode)?;
+        self.charge_base(op)?;
         self.advance(op);
         Ok(())
     }
 
     fn ebreak(&mut self, op: Op) -> Result<(), Stop> {
-        self.charge_base(op.instruction.opcode)?;
+        self.charge_base(op)?;
         Err(self.trap(TrapCause::Breakpoint))
     }
 

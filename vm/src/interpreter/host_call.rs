@@ -2,10 +2,9 @@
 //!
 //! Each range of memory that a host call reads or writes is checked and charged on its own, before anything happens.
 
-use travertine_gas::Charge;
-use travertine_memory::{LoadPlan, StorePlan};
+use travertine_gas::{Charge, Operation};
+use travertine_memory::{LoadPlan, StorePlan, Touches};
 use travertine_merkle::Hash;
-use travertine_opcodes::Opcode;
 
 use super::{Run, Stop};
 use crate::call::CallState;
@@ -17,6 +16,8 @@ use crate::receipt::MAX_TOPICS;
 
 /// What `write` answers for a descriptor other than 1 and 2: Linux's `-EBADF`.
 const BAD_DESCRIPTOR: u64 = (-9_i64).cast_unsigned();
+/// A host call that moves nothing.
+const PLAIN: Operation = Operation::HostCall { bytes: 0, topics: 0, gas: 0 };
 /// Bytes of an event's topic.
 const TOPIC_BYTES: u64 = 32;
 
@@ -29,36 +30,38 @@ impl<H: Host + ?Sized> Run<'_, H> {
         match call.number {
             numbers::WRITE => self.write(op, &call),
             numbers::EXIT => {
-                self.charge_call(0, 0, 0)?;
+                self.charge_call(op, &[], PLAIN)?;
                 Err(Stop::Outcome(Outcome::Halted { exit: arguments[0] }))
             }
-            numbers::RETURN => self.end_with_output(&call, Outcome::Returned),
-            numbers::REVERT => self.end_with_output(&call, Outcome::Reverted),
+            numbers::RETURN => self.end_with_output(op, &call, Outcome::Returned),
+            numbers::REVERT => self.end_with_output(op, &call, Outcome::Reverted),
             numbers::LOG => self.log(op, &call),
             numbers::EMBEDDER.. => self.embedder(op, &call),
-            number => Err(self.host_error(number)),
+            number => Err(self.host_error(op, number)),
         }
     }
 
     fn write(&mut self, op: Op, call: &HostCall) -> Result<(), Stop> {
         let [descriptor, address, length, ..] = call.arguments;
         if descriptor != 1 && descriptor != 2 {
-            self.charge_call(0, 0, 0)?;
+            self.charge_call(op, &[], PLAIN)?;
             self.answer(op, BAD_DESCRIPTOR);
             return Ok(());
         }
-        let plan = self.plan_read(call, MemoryRange { address, length })?;
-        self.charge_call(self.prices.touches(plan.touches()), length, 0)?;
+        let plan = self.plan_read(op, call, MemoryRange { address, length })?;
+        let moved = Operation::HostCall { bytes: length, topics: 0, gas: 0 };
+        self.charge_call(op, &[plan.touches()], moved)?;
         let bytes = self.read(plan);
         self.host.write(descriptor, &bytes);
         self.answer(op, length);
         Ok(())
     }
 
-    fn end_with_output(&mut self, call: &HostCall, outcome: Outcome) -> Result<(), Stop> {
+    fn end_with_output(&mut self, op: Op, call: &HostCall, outcome: Outcome) -> Result<(), Stop> {
         let [address, length, ..] = call.arguments;
-        let plan = self.plan_read(call, MemoryRange { address, length })?;
-        self.charge_call(self.prices.touches(plan.touches()), length, 0)?;
+        let plan = self.plan_read(op, call, MemoryRange { address, length })?;
+        let moved = Operation::HostCall { bytes: length, topics: 0, gas: 0 };
+        self.charge_call(op, &[plan.touches()], moved)?;
         self.call.output = self.read(plan);
         Err(Stop::Outcome(outcome))
     }
@@ -68,13 +71,13 @@ impl<H: Host + ?Sized> Run<'_, H> {
         let [topics, count, address, length, ..] = call.arguments;
         let fits = usize::try_from(length).is_ok_and(|length| self.call.events.has_room(length));
         if count > MAX_TOPICS as u64 || !fits {
-            return Err(self.host_error(call.number));
+            return Err(self.host_error(op, call.number));
         }
         let topics = MemoryRange { address: topics, length: count * TOPIC_BYTES };
-        let topics = self.plan_read(call, topics)?;
-        let data = self.plan_read(call, MemoryRange { address, length })?;
-        let pages = self.prices.touches(topics.touches()) + self.prices.touches(data.touches());
-        self.charge_call(pages, length, count * self.prices.schedule().log_topic)?;
+        let topics = self.plan_read(op, call, topics)?;
+        let data = self.plan_read(op, call, MemoryRange { address, length })?;
+        let event = Operation::HostCall { bytes: length, topics: count, gas: 0 };
+        self.charge_call(op, &[topics.touches(), data.touches()], event)?;
         let topics = self.read(topics);
         let topics: Vec<Hash> = topics.as_chunks().0.to_vec();
         let data = self.read(data);
@@ -85,12 +88,13 @@ impl<H: Host + ?Sized> Run<'_, H> {
 
     fn embedder(&mut self, op: Op, call: &HostCall) -> Result<(), Stop> {
         let Some(planned) = self.host.plan(call) else {
-            return Err(self.host_error(call.number));
+            return Err(self.host_error(op, call.number));
         };
-        let reads = self.plan_read(call, planned.reads)?;
-        let writes = self.plan_write(call, planned.writes)?;
-        let pages = self.prices.touches(reads.touches()) + self.prices.touches(writes.touches());
-        self.charge_call(pages, planned.reads.length + planned.writes.length, planned.gas)?;
+        let reads = self.plan_read(op, call, planned.reads)?;
+        let writes = self.plan_write(op, call, planned.writes)?;
+        let bytes = planned.reads.length + planned.writes.length;
+        let asked = Operation::HostCall { bytes, topics: 0, gas: planned.gas };
+        self.charge_call(op, &[reads.touches(), writes.touches()], asked)?;
         let input = self.read(reads);
         let mut output = vec![0; byte_count(writes.length())];
         match self.host.call(call, &input, &mut output) {
@@ -105,24 +109,24 @@ impl<H: Host + ?Sized> Run<'_, H> {
                 self.call.state = CallState::Waiting { call: *call, writes: planned.writes, input };
                 Err(Stop::Outcome(Outcome::HostCall(*call)))
             }
-            HostReply::Fail => Err(self.host_error(call.number)),
+            HostReply::Fail => Err(self.host_error(op, call.number)),
         }
     }
 
-    fn plan_read(&mut self, call: &HostCall, range: MemoryRange) -> Result<LoadPlan, Stop> {
+    fn plan_read(&mut self, op: Op, call: &HostCall, range: MemoryRange) -> Result<LoadPlan, Stop> {
         if range.length > MAX_HOST_BYTES {
-            return Err(self.host_error(call.number));
+            return Err(self.host_error(op, call.number));
         }
         let plan = self.call.memory.plan_load(range.address, range.length);
-        plan.map_err(|fault| self.access_fault(Opcode::Ecall, TrapCause::LoadFault, fault))
+        plan.map_err(|fault| self.access_fault(op, TrapCause::LoadFault, fault))
     }
 
-    fn plan_write(&mut self, call: &HostCall, range: MemoryRange) -> Result<StorePlan, Stop> {
+    fn plan_write(&mut self, op: Op, call: &HostCall, range: MemoryRange) -> Result<StorePlan, Stop> {
         if range.length > MAX_HOST_BYTES {
-            return Err(self.host_error(call.number));
+            return Err(self.host_error(op, call.number));
         }
         let plan = self.call.memory.plan_store(range.address, range.length);
-        plan.map_err(|fault| self.access_fault(Opcode::Ecall, TrapCause::StoreFault, fault))
+        plan.map_err(|fault| self.access_fault(op, TrapCause::StoreFault, fault))
     }
 
     fn read(&mut self, plan: LoadPlan) -> Vec<u8> {
@@ -131,12 +135,11 @@ impl<H: Host + ?Sized> Run<'_, H> {
         bytes
     }
 
-    /// Charges an `ecall`: the instruction, the pages it touches (in gas), the bytes it moves, and `extra` gas.
-    fn charge_call(&mut self, pages: u64, bytes: u64, extra: u64) -> Result<(), Stop> {
-        let schedule = self.prices.schedule();
-        let known = schedule.host_call + bytes * schedule.host_byte;
-        let instructions = self.prices.base(Opcode::Ecall);
-        self.charge(Charge { instructions, memory: pages, host: known.saturating_add(extra) })
+    /// Charges an `ecall`: the instruction, the pages that each range touches, and the call itself.
+    fn charge_call(&mut self, op: Op, ranges: &[Touches], call: Operation) -> Result<(), Stop> {
+        let known = self.base_price(op).and(self.prices.schedule().cost(&call));
+        let pages = |sum: Charge, &touches: &Touches| sum.and(self.touch_cost(touches));
+        self.charge(ranges.iter().fold(known, pages))
     }
 
     /// Gives a host call's result and goes on behind it.
@@ -147,8 +150,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
     }
 
     /// A host call that cannot be done: the instruction's base cost is charged, then the contract traps.
-    fn host_error(&mut self, number: u64) -> Stop {
-        match self.charge_base(Opcode::Ecall) {
+    fn host_error(&mut self, op: Op, number: u64) -> Stop {
+        match self.charge_base(op) {
             Ok(()) => self.trap(TrapCause::HostError { number }),
             Err(stop) => stop,
         }

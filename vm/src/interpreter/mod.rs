@@ -1,7 +1,7 @@
 //! The reference interpreter: one instruction after the other, each charged exactly, nothing cached but decoded code.
 //!
 //! It defines what every other engine must do. The order within an instruction is: fetch, check what it touches,
-//! charge, act. Where the check fails, the instruction's base cost is charged and it traps; where the charge fails,
+//! charge, act. Where the check fails, the instruction's base price is charged and it traps; where the charge fails,
 //! nothing has happened.
 
 mod access;
@@ -9,9 +9,8 @@ mod arithmetic;
 mod execute;
 mod host_call;
 
-use travertine_gas::Charge;
+use travertine_gas::{Charge, Operation};
 use travertine_memory::{Access, Fault, FaultReason, Touches};
-use travertine_opcodes::Opcode;
 
 use crate::call::ActiveCall;
 use crate::code::{Code, CodePage, Op, Slot, slot_of};
@@ -88,17 +87,35 @@ impl<H: Host + ?Sized> Run<'_, H> {
         Ok(Outcome::Stepped)
     }
 
-    /// Charges the base cost of `opcode` alone.
+    /// Charges the base price of `op` alone.
     #[inline]
-    fn charge_base(&mut self, opcode: Opcode) -> Result<(), Stop> {
-        self.charge(Charge { instructions: self.prices.base(opcode), ..Charge::default() })
+    fn charge_base(&mut self, op: Op) -> Result<(), Stop> {
+        self.charge(self.base_price(op))
     }
 
-    /// Charges the base cost of `opcode` and the pages that it touches first.
+    /// Charges the base price of `op` and the pages that it touches first.
     #[inline]
-    fn charge_access(&mut self, opcode: Opcode, touches: Touches) -> Result<(), Stop> {
-        let memory = self.prices.touches(touches);
-        self.charge(Charge { instructions: self.prices.base(opcode), memory, host: 0 })
+    fn charge_access(&mut self, op: Op, touches: Touches) -> Result<(), Stop> {
+        let base = self.base_price(op);
+        if touches == Touches::default() {
+            return self.charge(base);
+        }
+        self.charge(base.and(self.touch_cost(touches)))
+    }
+
+    #[inline]
+    fn base_price(&self, op: Op) -> Charge {
+        Charge { instructions: self.prices.base(op.price), ..Charge::default() }
+    }
+
+    /// What it costs to touch pages for the first time in a call.
+    #[cold]
+    fn touch_cost(&self, touches: Touches) -> Charge {
+        let Touches { first_reads, first_writes } = touches;
+        self.prices.schedule().cost(&Operation::Touch {
+            first_reads: u64::from(first_reads),
+            first_writes: u64::from(first_writes),
+        })
     }
 
     /// Charges all of `charge`, or stops the run before the instruction.
@@ -125,13 +142,13 @@ impl<H: Host + ?Sized> Run<'_, H> {
         Stop::Outcome(Outcome::Trapped(Trap { pc: self.call.cpu.pc(), cause }))
     }
 
-    /// A refused access: the base cost is charged, then the contract traps; unless it is the node that lacks a page.
+    /// A refused access: the base price is charged, then the contract traps; unless it is the node that lacks a page.
     #[cold]
-    fn access_fault(&mut self, opcode: Opcode, cause: fn(Fault) -> TrapCause, fault: Fault) -> Stop {
+    fn access_fault(&mut self, op: Op, cause: fn(Fault) -> TrapCause, fault: Fault) -> Stop {
         if fault.reason.is_host_failure() {
             return Stop::Node(fault);
         }
-        match self.charge_base(opcode) {
+        match self.charge_base(op) {
             Ok(()) => self.trap(cause(fault)),
             Err(stop) => stop,
         }

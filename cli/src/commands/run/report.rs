@@ -67,6 +67,8 @@ struct GasReport {
     used: u64,
     #[serde(flatten)]
     by_class: Bill,
+    /// What is paid back; the call costs what it used, less this.
+    refund: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -112,7 +114,12 @@ impl Report {
             outcome: OutcomeReport::new(outcome, receipt, symbol),
             output: Hex(receipt.output.to_vec()),
             output_text: printable(&receipt.output).map(str::to_owned),
-            gas: GasReport { limit: circumstances.gas_limit, used: receipt.gas_used, by_class: receipt.bill },
+            gas: GasReport {
+                limit: circumstances.gas_limit,
+                used: receipt.gas_used,
+                by_class: receipt.bill,
+                refund: receipt.refund,
+            },
             events: receipt.events().map(|(topics, data)| EventReport::new(topics, data)).collect(),
             old_root: Hex(receipt.old_root()),
             new_root: Hex(receipt.new_root()),
@@ -154,12 +161,22 @@ impl Report {
     }
 
     fn write_gas(&self, out: &mut Output) -> io::Result<()> {
-        let GasReport { limit, used, by_class: Bill { instructions, memory, host } } = self.gas;
+        let GasReport { limit, used, by_class: Bill { instructions, memory, allocation, host }, refund } =
+            self.gas;
         let used = grouped(used);
         let width = used.len();
         writeln!(out, "gas used     {used} of {}", grouped(limit))?;
-        for (class, gas) in [("instructions", instructions), ("memory", memory), ("host calls", host)] {
+        let classes = [
+            ("instructions", instructions),
+            ("memory", memory),
+            ("allocation", allocation),
+            ("host calls", host),
+        ];
+        for (class, gas) in classes.into_iter().filter(|&(class, gas)| gas > 0 || class != "allocation") {
             writeln!(out, "             {:>width$}  {class}", grouped(gas))?;
+        }
+        if refund > 0 {
+            writeln!(out, "refund       {}", grouped(refund))?;
         }
         Ok(())
     }

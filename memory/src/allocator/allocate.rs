@@ -1,0 +1,230 @@
+//! Allocating and freeing: the plan, and what commits it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use travertine_merkle::{Hash, ZERO_HASH};
+
+use super::error::AllocationError;
+use super::frames::{Placement, Pricing, extra_planes};
+use super::promotion::PromotionPlan;
+use super::record::{Allocation, AllocationFlags, Fragments};
+use super::regions::Candidate;
+use super::request::{AllocationPrices, AllocationRequest, is_block, page_count};
+use super::slabs::{Block, class_of};
+use super::space::{Place, Space};
+use super::{Allocator, PlaneChange};
+use crate::Address;
+use crate::region::RegionKind;
+
+/// A place that a request could have.
+#[derive(Debug, Clone)]
+pub(crate) struct GrantPlan {
+    pub(crate) request: AllocationRequest,
+    pub(crate) candidate: Candidate,
+    pub(crate) place: Place,
+    /// Whether the place is a block of a page that others have blocks of.
+    pub(crate) shares_page: bool,
+    pub(crate) placement: Placement,
+    pub(crate) planes: PlaneChange,
+    pub(crate) promotion_cost: u64,
+}
+
+impl GrantPlan {
+    pub(crate) fn address(&self) -> Address {
+        Address::from_linear(self.candidate.region, self.place.offset())
+    }
+
+    /// The region that is opened for the request, if one is.
+    pub(crate) fn opens(&self) -> Option<(u8, RegionKind)> {
+        self.candidate.is_new.then_some((self.candidate.region, self.request.kind))
+    }
+
+    /// Bytes from the start on that are to be zeroed. A page that nobody had is zero.
+    pub(crate) fn zeroed(&self) -> Option<u64> {
+        self.shares_page.then(|| self.place.block_bytes()).flatten()
+    }
+
+    /// Planes beyond the first that the frames are gathered from.
+    pub(crate) fn extra_planes(&self) -> u32 {
+        if self.placement.is_promoted { extra_planes(&self.placement.fragments) } else { 0 }
+    }
+
+    /// How the frames are gathered, if they are.
+    pub(crate) fn promotion(&self) -> Option<PromotionPlan> {
+        let fragments = || self.placement.fragments.clone();
+        self.placement
+            .is_promoted
+            .then(|| PromotionPlan::new(self.candidate.region, fragments(), self.promotion_cost))
+    }
+}
+
+/// An allocation that can be freed.
+#[derive(Debug)]
+pub(crate) struct FreePlan {
+    pub(crate) slot: u32,
+    pub(crate) region: u8,
+    pub(crate) place: Place,
+    /// Whether other blocks of its page stay.
+    pub(crate) shares_page: bool,
+}
+
+impl FreePlan {
+    /// Whole pages that are given back.
+    pub(crate) fn dropped_pages(&self) -> Range<u32> {
+        if self.shares_page { 0..0 } else { self.place.pages() }
+    }
+
+    pub(crate) fn pages(&self) -> u32 {
+        let Range { start, end } = self.dropped_pages();
+        end - start
+    }
+
+    /// Bytes from the start on that are to be zeroed. A page that is given back is dropped.
+    pub(crate) fn zeroed(&self) -> Option<u64> {
+        self.shares_page.then(|| self.place.block_bytes()).flatten()
+    }
+}
+
+/// A place in a region, before it is known which one.
+pub(crate) struct Found {
+    pub(crate) place: Place,
+    pub(crate) shares_page: bool,
+    pub(crate) placement: Placement,
+}
+
+impl Space {
+    /// A place for so many bytes with these flags, with its frames, and none that is in use is touched.
+    pub(crate) fn find_place(
+        &mut self,
+        size: u64,
+        flags: AllocationFlags,
+        pricing: Pricing<'_>,
+    ) -> Option<Found> {
+        if !is_block(size, flags) {
+            let count = page_count(size);
+            let first = self.free_pages.first_run(count)?;
+            let is_contiguous = flags.contains(AllocationFlags::CONTIGUOUS);
+            let placement = self.frames.place(count, is_contiguous, pricing)?;
+            return Some(Found { place: Place::Pages { first, count }, shares_page: false, placement });
+        }
+        let class = class_of(size);
+        if let Some(block) = self.slabs.lowest_free(class) {
+            let frame = self.slabs.get(block.page)?.frame;
+            let placement = Placement { fragments: frame.into(), growth: 0, is_promoted: false };
+            return Some(Found { place: Place::Block(block), shares_page: true, placement });
+        }
+        let page = self.free_pages.members().first()?;
+        let placement = self.frames.place(1, false, pricing)?;
+        Some(Found { place: Place::Block(Block { page, block: 0, class }), shares_page: false, placement })
+    }
+}
+
+impl Allocator {
+    /// Finds a place for a request. `is_foreign` says which regions belong to others.
+    pub(crate) fn plan_grant(
+        &mut self,
+        request: &AllocationRequest,
+        prices: &dyn AllocationPrices,
+        is_foreign: impl Fn(u8) -> bool,
+    ) -> Result<GrantPlan, AllocationError> {
+        request.check()?;
+        if self.records.lowest_free().is_none() {
+            return Err(AllocationError::TooManyAllocations);
+        }
+        let pricing = self.pricing(prices, request.kind);
+        let serve = |allocator: &mut Self, candidate: Candidate| {
+            let find = |space: &mut Space| space.find_place(request.size, request.flags, pricing);
+            let found = if candidate.is_new {
+                find(&mut Space::new(request.kind))
+            } else {
+                find(allocator.space_mut(candidate.region))
+            };
+            Some((candidate, found?))
+        };
+        let (candidate, Found { place, shares_page, placement }) = self.choose(request, is_foreign, serve)?;
+        let more = if shares_page { 0 } else { place.page_count() };
+        self.check_frame_limit(more)?;
+        let planes = self.grown(request.kind, placement.growth);
+        let promotion_cost = if placement.is_promoted { pricing.promotion(&placement.fragments) } else { 0 };
+        Ok(GrantPlan { request: *request, candidate, place, shares_page, placement, planes, promotion_cost })
+    }
+
+    /// Carries out a plan that was made on this state.
+    pub(crate) fn grant(&mut self, plan: GrantPlan) -> Address {
+        let (region, address) = (plan.candidate.region, plan.address());
+        let AllocationRequest { size, kind, flags, owner, .. } = plan.request;
+        if plan.candidate.is_new {
+            self.spaces.insert(region, Arc::new(Space::new(kind)));
+        }
+        let fragments = plan.placement.fragments;
+        let record = Allocation { id: self.next, address, size, kind, flags, owner, fragments };
+        self.next += 1;
+        self.record(region, plan.place, None, record);
+        self.used_region(region);
+        address
+    }
+
+    /// Puts a record and its place into use: in this slot, or in the lowest free one.
+    pub(crate) fn record(&mut self, region: u8, place: Place, slot: Option<u32>, record: Allocation) {
+        let fragments: Fragments = record.fragments.clone();
+        let ends = record.ends_with_call();
+        let live = &mut self.space_mut(region).live;
+        live.add(&record);
+        let slot = match slot {
+            Some(slot) => {
+                self.records.replace(slot, record);
+                slot
+            }
+            None => self.records.insert(record).expect("the plan has found a free slot"),
+        };
+        if ends {
+            self.ending.insert(slot);
+        }
+        self.update(region, |space| space.take(place, &fragments, slot));
+    }
+
+    /// What is to be done to free the allocation that starts at an address. A program (`owner` is not zero) cannot free what
+    /// is protected.
+    pub(crate) fn plan_free(&self, address: u64, owner: &Hash) -> Result<FreePlan, AllocationError> {
+        let (slot, record) = self.find(address)?;
+        let start = record.address.packed();
+        if start != address {
+            return Err(AllocationError::InteriorPointer { address, start });
+        }
+        check_protection(record, owner)?;
+        Ok(self.free_plan(slot, record))
+    }
+
+    /// What is to be done to free the allocation whose record is in a slot.
+    pub(crate) fn plan_free_slot(&self, slot: u32) -> Option<FreePlan> {
+        self.records.get(slot).map(|record| self.free_plan(slot, record))
+    }
+
+    fn free_plan(&self, slot: u32, record: &Allocation) -> FreePlan {
+        let (region, place) = (record.address.region(), Place::of(record));
+        let shares_page = match place {
+            Place::Block(block) => !self.space(region).is_some_and(|space| space.slabs.is_last(block)),
+            Place::Pages { .. } => false,
+        };
+        FreePlan { slot, region, place, shares_page }
+    }
+
+    /// Carries out a plan that was made on this state.
+    pub(crate) fn free(&mut self, plan: &FreePlan) {
+        let record = self.records.remove(plan.slot).expect("the plan has found the record");
+        self.ending.remove(plan.slot);
+        self.update(plan.region, |space| {
+            space.live.remove(&record);
+            space.give_back(plan.place, &record.fragments);
+        });
+    }
+}
+
+/// Only the host, whose root is zero, touches what is protected.
+pub(crate) fn check_protection(record: &Allocation, owner: &Hash) -> Result<(), AllocationError> {
+    if record.flags.contains(AllocationFlags::PROTECTED) && *owner != ZERO_HASH {
+        return Err(AllocationError::Protected { start: record.address.packed() });
+    }
+    Ok(())
+}

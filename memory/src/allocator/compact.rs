@@ -1,0 +1,317 @@
+//! Compaction: frames move from the emptiest planes to the fullest ones, and planes without a frame in use are released.
+
+use std::collections::BTreeMap;
+
+use travertine_merkle::layout::PLANE_BYTES;
+
+use super::error::AllocationError;
+use super::frames::{Frames, PLANE_FRAMES, first_frame, fragment, push_run};
+use super::record::{Fragment, Fragments};
+use super::space::{Place, Space};
+use super::{Allocator, PlaneChange};
+
+/// The most frames that one `m3.compact` moves.
+pub const DEFAULT_COMPACTION_MOVES: u32 = 4096;
+/// Fragmentation from which on compaction is recommended, in parts of 10,000.
+pub const RECOMMENDED_FRAGMENTATION_BP: u64 = 3000;
+
+/// What compacting a region would gain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompactionReport {
+    /// Bytes of the region's budget of planes.
+    pub total_bytes: u64,
+    /// Bytes of frames in use.
+    pub used_bytes: u64,
+    /// Bytes of free frames.
+    pub free_bytes: u64,
+    /// Runs of frames that hold the region's allocations.
+    pub fragments: u64,
+    /// Live allocations.
+    pub allocations: u64,
+    /// Those among them whose frames may be exchanged.
+    pub movable: u64,
+    /// Free bytes that are not in the longest run, in parts of 10,000; 0 if nothing is free.
+    pub fragmentation_bp: u64,
+    /// Bytes of planes that could be released, if all allocations are movable.
+    pub saving_bytes: u64,
+    /// Whether fragmentation is above [`RECOMMENDED_FRAGMENTATION_BP`] and there is something to save.
+    pub is_recommended: bool,
+}
+
+/// A compaction that can be carried out.
+#[derive(Debug)]
+#[must_use = "nothing is moved before the plan is committed"]
+pub struct CompactionPlan {
+    region: u8,
+    frames: Frames,
+    /// By the first page of an allocation, or the page of blocks: its new runs.
+    moved: Vec<(u32, Fragments)>,
+    /// Frames that move.
+    moved_frames: u32,
+    scanned_planes: u32,
+    /// Runs of frames in records that are written anew.
+    rewritten: u64,
+    released: u32,
+    planes: PlaneChange,
+    pub(crate) epoch: u64,
+}
+
+impl CompactionPlan {
+    /// Frames that move.
+    pub fn moved_frames(&self) -> u64 {
+        self.moved_frames.into()
+    }
+
+    /// What was looked at and is written, in planes: one for each plane that frames were to be moved from, and one for every 16
+    /// runs of frames in records that change.
+    pub fn scanned_planes(&self) -> u64 {
+        u64::from(self.scanned_planes) + self.rewritten.div_ceil(PLANE_FRAMES.into())
+    }
+
+    /// Bytes of the planes that are released.
+    pub fn released_bytes(&self) -> u64 {
+        u64::from(self.released) * PLANE_BYTES
+    }
+
+    /// The planes of the region's kind.
+    pub fn planes(&self) -> PlaneChange {
+        self.planes
+    }
+}
+
+/// A page that gets another frame.
+struct Move {
+    page: u32,
+    to: u32,
+}
+
+/// Where the search for planes to empty stands: planes with more frames in use, or lower ones with as many, are next.
+struct Cursor {
+    used: u32,
+    below: Option<u32>,
+}
+
+impl Allocator {
+    /// What compacting a region would gain.
+    ///
+    /// # Errors
+    /// If the region is not the allocator's.
+    pub(crate) fn report(&self, region: u64) -> Result<CompactionReport, AllocationError> {
+        let (_, space) = self.managed(region)?;
+        let frames_bytes = |frames: u32| u64::from(frames) * travertine_merkle::layout::PAGE_BYTES;
+        let fragmentation_bp = space.fragmentation(10_000);
+        let saving_bytes = u64::from(space.releasable()) * PLANE_BYTES;
+        Ok(CompactionReport {
+            total_bytes: u64::from(space.frames.planes()) * PLANE_BYTES,
+            used_bytes: frames_bytes(space.frames.used()),
+            free_bytes: space.free_bytes(),
+            fragments: space.live.fragments,
+            allocations: space.live.allocations,
+            movable: space.live.movable,
+            fragmentation_bp,
+            saving_bytes,
+            is_recommended: fragmentation_bp > RECOMMENDED_FRAGMENTATION_BP && saving_bytes > 0,
+        })
+    }
+
+    /// What moves if at most `limit` frames do. A plane that cannot be emptied counts as one.
+    pub(crate) fn plan_compaction(&self, region: u64, limit: u32) -> Result<CompactionPlan, AllocationError> {
+        let (region, space) = self.managed(region)?;
+        let mut frames = space.frames.clone();
+        let mut moves = Vec::new();
+        let mut scanned_planes = 0;
+        let mut stuck = 0;
+        let mut cursor = Cursor { used: 1, below: None };
+        while let Some(source) = frames.next_source(&mut cursor) {
+            let left = limit.saturating_sub(stuck + count(&moves));
+            if left == 0 || !frames.has_room_beside(source) {
+                break;
+            }
+            scanned_planes += 1;
+            if !self.is_movable(space, &frames, source) {
+                stuck += 1;
+                cursor.below = source.checked_sub(1);
+                if cursor.below.is_none() {
+                    cursor.used += 1;
+                }
+                continue;
+            }
+            frames.empty_plane(source, left, &mut moves);
+        }
+        let moved_frames = count(&moves);
+        let moved = self.rebuild(space, &mut frames, moves);
+        let rewritten = moved.iter().map(|(page, runs)| self.records_of(space, *page).count() * runs.len());
+        let rewritten = rewritten.sum::<usize>() as u64;
+        let released = frames.release_spare();
+        let before = self.planes[super::kind_index(space.kind)];
+        let planes = PlaneChange { kind: space.kind, before, after: before - u64::from(released) };
+        Ok(CompactionPlan {
+            region,
+            frames,
+            moved,
+            moved_frames,
+            scanned_planes,
+            rewritten,
+            released,
+            planes,
+            epoch: 0,
+        })
+    }
+
+    /// Carries out a plan that was made on this state.
+    pub(crate) fn compact(&mut self, plan: CompactionPlan) {
+        let CompactionPlan { region, frames, moved, .. } = plan;
+        self.update(region, |space| space.frames = frames);
+        for (page, runs) in moved {
+            let space = self.space(region).expect("the plan's region is there");
+            let slots: Vec<u32> = self.records_of(space, page).collect();
+            if space.slabs.get(page).is_some() {
+                self.space_mut(region).slabs.set_frame(page, runs[0]);
+            }
+            for slot in slots {
+                let record = self.records.get(slot).expect("a place has a record").clone();
+                let live = &mut self.space_mut(region).live;
+                live.fragments = live.fragments + runs.len() as u64 - record.fragments.len() as u64;
+                let record = super::Allocation { fragments: runs.clone(), ..record };
+                self.records.replace(slot, record);
+            }
+        }
+    }
+
+    fn managed(&self, region: u64) -> Result<(u8, &Space), AllocationError> {
+        let number = u8::try_from(region).ok();
+        number
+            .and_then(|number| Some((number, self.space(number)?)))
+            .ok_or(AllocationError::ForeignRegion { address: region.saturating_mul(1 << 32) })
+    }
+
+    /// Whether all that has frames in a plane may have others.
+    fn is_movable(&self, space: &Space, frames: &Frames, plane: u32) -> bool {
+        used_frames(frames.mask(plane)).all(|frame| {
+            let page = frames.page_at(plane, frame);
+            page.is_some_and(|page| {
+                self.records_of(space, page)
+                    .next()
+                    .and_then(|slot| self.records.get(slot))
+                    .is_some_and(super::Allocation::is_movable)
+            })
+        })
+    }
+
+    /// The slots of the records of what lies at a page.
+    fn records_of<'a>(&'a self, space: &'a Space, page: u32) -> impl Iterator<Item = u32> + 'a {
+        let slab = space.slabs.get(page);
+        let alone =
+            if slab.is_none() { space.slot_near(page << crate::address::PAGE_OFFSET_BITS) } else { None };
+        slab.into_iter().flat_map(super::slabs::Slab::slots).chain(alone)
+    }
+
+    /// The runs of frames of all that has moved, by first page.
+    fn rebuild(&self, space: &Space, frames: &mut Frames, moves: Vec<Move>) -> Vec<(u32, Fragments)> {
+        let mut by_page: BTreeMap<u32, u32> = BTreeMap::new();
+        for Move { page, to } in moves {
+            // A page that moves twice ends where it went last.
+            by_page.insert(page, to);
+        }
+        let mut moved = Vec::new();
+        let mut left = by_page.into_iter().peekable();
+        while let Some(&(page, _)) = left.peek() {
+            if space.slabs.get(page).is_some() {
+                let to = left.next().map_or(0, |(_, to)| to);
+                moved.push((page, run_of(to, 1).into()));
+                continue;
+            }
+            let record = self.records_of(space, page).next().and_then(|slot| self.records.get(slot));
+            let record = record.expect("a page that moves is an allocation's");
+            let Place::Pages { first, count } = Place::of(record) else {
+                unreachable!("it is no page of blocks")
+            };
+            let mut own = Vec::new();
+            while let Some(next) = left.next_if(|(page, _)| *page < first + count) {
+                own.push(next);
+            }
+            let runs = with_moves(&record.fragments, first, &own);
+            let old = record.fragments.iter().map(|fragment| first_frame(*fragment));
+            frames.renew_holders(&runs, first, old.chain(own.iter().map(|(_, to)| *to)));
+            moved.push((first, runs[..].into()));
+        }
+        moved
+    }
+}
+
+impl Frames {
+    /// The plane to empty next: the one with the fewest frames in use, the highest of several.
+    fn next_source(&self, cursor: &mut Cursor) -> Option<u32> {
+        while cursor.used <= PLANE_FRAMES {
+            let top = cursor.below.unwrap_or(u32::MAX >> 16);
+            if let Some(plane) = self.highest_with(cursor.used, top) {
+                return Some(plane);
+            }
+            *cursor = Cursor { used: cursor.used + 1, below: None };
+        }
+        None
+    }
+
+    /// Whether the other planes in use can take all frames of a plane.
+    fn has_room_beside(&self, plane: u32) -> bool {
+        let used = self.mask(plane).count_ones();
+        self.free_in_use() - (PLANE_FRAMES - used) >= used
+    }
+
+    /// Moves the frames of a plane, at most `limit` of them, lowest first, to the fullest other planes.
+    fn empty_plane(&mut self, source: u32, limit: u32, moves: &mut Vec<Move>) {
+        for frame in used_frames(self.mask(source)).take(limit as usize) {
+            let target = self.fullest(source).expect("there is room beside the plane");
+            let free = self.mask(target).trailing_ones();
+            let page = self.page_at(source, frame).expect("a frame in use holds a page");
+            self.move_frame(source * PLANE_FRAMES + frame, target * PLANE_FRAMES + free, page);
+            moves.push(Move { page, to: target * PLANE_FRAMES + free });
+        }
+    }
+
+    /// Notes where the runs of an allocation begin now. `stale` are the frames where some may have begun before: nothing else
+    /// begins there, for frames that a compaction gives up are not taken by the same one.
+    fn renew_holders(&mut self, runs: &[Fragment], first: u32, stale: impl Iterator<Item = u32>) {
+        stale.for_each(|frame| self.forget_holder(frame));
+        let mut page = first;
+        for run in runs {
+            self.set_holder(first_frame(*run), page);
+            page += u32::from(run.frames);
+        }
+    }
+}
+
+/// The runs of an allocation whose first page is `first`, with other frames for some of its pages.
+fn with_moves(fragments: &[Fragment], first: u32, moves: &[(u32, u32)]) -> Vec<Fragment> {
+    let mut runs: Vec<Fragment> = Vec::with_capacity(fragments.len() + moves.len());
+    let mut moves = moves.iter().peekable();
+    let mut page = first;
+    for fragment in fragments {
+        let (mut at, end) = (first_frame(*fragment), page + u32::from(fragment.frames));
+        while page < end {
+            let stays = moves.peek().map_or(end, |next| next.0.min(end)) - page;
+            if stays > 0 {
+                push_run(&mut runs, run_of(at, stays));
+            }
+            (page, at) = (page + stays, at + stays);
+            if let Some((_, to)) = moves.next_if(|next| next.0 == page && page < end) {
+                push_run(&mut runs, run_of(*to, 1));
+                (page, at) = (page + 1, at + 1);
+            }
+        }
+    }
+    runs
+}
+
+/// A run by its first frame, counted from the region's.
+fn run_of(first: u32, frames: u32) -> Fragment {
+    fragment(first / PLANE_FRAMES, first % PLANE_FRAMES, frames)
+}
+
+fn used_frames(mask: u16) -> impl Iterator<Item = u32> {
+    (0..PLANE_FRAMES).filter(move |frame| mask >> frame & 1 != 0)
+}
+
+fn count(moves: &[Move]) -> u32 {
+    u32::try_from(moves.len()).expect("a region has at most 2^20 frames")
+}

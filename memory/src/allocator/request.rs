@@ -1,0 +1,142 @@
+//! What can be asked of the allocator: sizes, kinds, flags, and what they make of the pages.
+
+use travertine_merkle::layout::{PAGE_BYTES, REGION_BYTES};
+use travertine_merkle::{Hash, ZERO_HASH};
+
+use super::error::AllocationError;
+use super::record::{Allocation, AllocationFlags};
+use crate::permissions::Permissions;
+use crate::region::RegionKind;
+
+/// The largest request that is served from a page that it shares with others, in bytes.
+pub const MAX_BLOCK_BYTES: u64 = 2048;
+
+/// The kinds of regions that the allocator opens.
+pub const ALLOCATABLE_KINDS: [RegionKind; 4] =
+    [RegionKind::Heap, RegionKind::Shared, RegionKind::Transient, RegionKind::State];
+
+/// Flags that need pages of their own: permissions hold for whole pages, and a pinned frame would pin its neighbours.
+const WHOLE_PAGE_FLAGS: AllocationFlags = AllocationFlags::from_bits(
+    AllocationFlags::SHARED.bits()
+        | AllocationFlags::PINNED.bits()
+        | AllocationFlags::EXECUTABLE.bits()
+        | AllocationFlags::ATOMIC.bits()
+        | AllocationFlags::READ_ONLY.bits(),
+);
+
+/// What growing and promoting cost, in gas: where either would do, the allocator takes the cheaper one.
+pub trait AllocationPrices {
+    /// Growth of the regions of a kind from so many planes, all together, to so many.
+    fn growth(&self, kind: RegionKind, planes_before: u64, planes_after: u64) -> u64;
+
+    /// Frames gathered from so many planes beyond the first.
+    fn promotion(&self, extra_planes: u64) -> u64;
+}
+
+/// A request for memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AllocationRequest {
+    /// Bytes: 1 to 4 GiB.
+    pub size: u64,
+    /// The kind of region: one of [`ALLOCATABLE_KINDS`].
+    pub kind: RegionKind,
+    /// What the allocation shall be.
+    pub flags: AllocationFlags,
+    /// The region, or `None` to let the allocator choose.
+    pub region: Option<u8>,
+    /// Image root of the program that asks; zero if it is the host.
+    pub owner: Hash,
+}
+
+impl AllocationRequest {
+    /// A request of the host's, without flags, in any region of the kind.
+    pub fn new(size: u64, kind: RegionKind) -> Self {
+        Self { size, kind, flags: AllocationFlags::NONE, region: None, owner: ZERO_HASH }
+    }
+
+    /// The request of `m3.alloc`: bits 0 to 7 of `word` are the kind, 8 to 15 the flags, 16 to 23 the region (0 to choose).
+    ///
+    /// # Errors
+    /// If another bit is set or the kind has no such code.
+    pub fn from_registers(size: u64, word: u64, owner: Hash) -> Result<Self, AllocationError> {
+        let [kind, flags, region, 0, 0, 0, 0, 0] = word.to_le_bytes() else {
+            return Err(AllocationError::ReservedBits { word });
+        };
+        let kind = RegionKind::from_code(kind).ok_or(AllocationError::UnknownKind { code: kind })?;
+        let region = (region != 0).then_some(region);
+        Ok(Self { size, kind, flags: AllocationFlags::from_bits(flags), region, owner })
+    }
+
+    /// Checks what does not depend on the state.
+    pub(crate) fn check(&self) -> Result<(), AllocationError> {
+        check_size(self.size)?;
+        if !ALLOCATABLE_KINDS.contains(&self.kind) {
+            return Err(AllocationError::Kind { kind: self.kind });
+        }
+        if self.flags.contains(AllocationFlags::EXECUTABLE)
+            && !self.flags.contains(AllocationFlags::READ_ONLY)
+        {
+            return Err(AllocationError::WriteExecute);
+        }
+        Ok(())
+    }
+}
+
+/// # Errors
+/// If the size is 0 or above that of a region.
+pub(crate) fn check_size(size: u64) -> Result<(), AllocationError> {
+    match size {
+        0 => Err(AllocationError::ZeroSize),
+        size if size > REGION_BYTES => Err(AllocationError::TooLarge { size }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether such an allocation is a block of a page that it shares with others.
+#[inline]
+pub(crate) fn is_block(size: u64, flags: AllocationFlags) -> bool {
+    size <= MAX_BLOCK_BYTES && !flags.intersects(WHOLE_PAGE_FLAGS)
+}
+
+/// The pages that hold so many bytes, of an allocation that has pages of its own.
+pub(crate) fn page_count(size: u64) -> u32 {
+    u32::try_from(size.div_ceil(PAGE_BYTES)).expect("an allocation has at most 4 GiB")
+}
+
+impl Allocation {
+    /// What the program may do with the allocation's pages.
+    pub fn permissions(&self) -> Permissions {
+        let is = |flag| self.flags.contains(flag);
+        let default = self.kind.default_permissions();
+        let access = match (is(AllocationFlags::EXECUTABLE), is(AllocationFlags::READ_ONLY)) {
+            (true, _) => Permissions::READ_EXECUTE,
+            (false, true) => Permissions::READ,
+            (false, false) => Permissions::READ_WRITE,
+        };
+        let mark = |is_set, mark| if is_set { mark } else { Permissions::NONE };
+        access
+            | mark(is(AllocationFlags::SHARED) || default.contains(Permissions::SHARED), Permissions::SHARED)
+            | mark(is(AllocationFlags::ATOMIC), Permissions::ATOMIC)
+    }
+
+    /// Whether its frames may be exchanged for others, one by one: not those of pinned, shared and atomic memory, and not those
+    /// that have to lie in one run.
+    pub fn is_movable(&self) -> bool {
+        let permissions = self.permissions();
+        let is_one_run = self.flags.contains(AllocationFlags::CONTIGUOUS) && self.size > PAGE_BYTES;
+        !self.flags.contains(AllocationFlags::PINNED)
+            && !is_one_run
+            && !permissions.contains(Permissions::SHARED)
+            && !permissions.contains(Permissions::ATOMIC)
+    }
+
+    /// Whether it is gone when the call has ended.
+    pub(crate) fn ends_with_call(&self) -> bool {
+        self.flags.contains(AllocationFlags::TEMPORARY) || !self.kind.survives_settle()
+    }
+
+    /// Whether it is a block of a page that it shares with others.
+    pub(crate) fn is_block(&self) -> bool {
+        is_block(self.size, self.flags)
+    }
+}

@@ -1,0 +1,233 @@
+//! Pages that are cut into blocks of one size, for requests of up to 2,048 bytes.
+
+use std::sync::Arc;
+
+use travertine_merkle::layout::{PAGE_BYTES, REGION_PAGES};
+
+use super::record::Fragment;
+use super::request::MAX_BLOCK_BYTES;
+use crate::persistent::{BitSet, RadixVec};
+
+/// Bits of a page's index in its region.
+pub(crate) const PAGE_BITS: u32 = REGION_PAGES.ilog2();
+
+/// Sizes of blocks, in bytes, ascending. All are multiples of 16; above 128 each is the largest of which so many fit a page.
+pub const BLOCK_BYTES: [u32; 23] = [
+    16, 32, 48, 64, 80, 96, 112, 128, 160, 192, 224, 256, 288, 336, 400, 448, 512, 576, 672, 816, 1024, 1360,
+    2048,
+];
+const ALIGNMENT: u64 = 16;
+
+/// The class of a request by its bytes, in steps of the alignment.
+const CLASSES: [u8; (MAX_BLOCK_BYTES / ALIGNMENT) as usize + 1] = {
+    let mut classes = [0; (MAX_BLOCK_BYTES / ALIGNMENT) as usize + 1];
+    let (mut step, mut class) = (1, 0_u8);
+    while step < classes.len() {
+        if step * ALIGNMENT as usize > BLOCK_BYTES[class as usize] as usize {
+            class += 1;
+        }
+        classes[step] = class;
+        step += 1;
+    }
+    classes
+};
+
+/// The class of blocks that serves so many bytes, 1 to 2,048.
+#[inline]
+pub(crate) fn class_of(size: u64) -> u8 {
+    debug_assert!(0 < size && size <= MAX_BLOCK_BYTES);
+    CLASSES[usize::try_from(size.div_ceil(ALIGNMENT)).map_or(0, |step| step.min(CLASSES.len() - 1))]
+}
+
+/// Bytes of a block of a class.
+pub(crate) fn block_bytes(class: u8) -> u32 {
+    BLOCK_BYTES[usize::from(class)]
+}
+
+/// Words that say which blocks of a page are free: at most 256 blocks.
+const WORDS: usize = (PAGE_BYTES / ALIGNMENT) as usize / u64::BITS as usize;
+
+/// A page of blocks.
+#[derive(Debug, Clone)]
+pub(crate) struct Slab {
+    pub(crate) class: u8,
+    /// The frame that holds the page.
+    pub(crate) frame: Fragment,
+    /// The free blocks, one bit each.
+    free: [u64; WORDS],
+    /// The slot of the record of each block that is used.
+    records: Box<[u32]>,
+}
+
+impl Slab {
+    fn new(class: u8, frame: Fragment) -> Self {
+        let blocks = PAGE_BYTES as usize / block_bytes(class) as usize;
+        let word = |first: usize| match blocks.saturating_sub(first * u64::BITS as usize) {
+            0 => 0,
+            left if left >= u64::BITS as usize => u64::MAX,
+            left => (1 << left) - 1,
+        };
+        Self { class, frame, free: std::array::from_fn(word), records: vec![0; blocks].into() }
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "there are at most 256 blocks")]
+    fn lowest_free(&self) -> Option<u32> {
+        let word = self.free.iter().position(|word| *word != 0)?;
+        Some(word as u32 * u64::BITS + self.free[word].trailing_zeros())
+    }
+
+    fn is_free(&self, block: u32) -> bool {
+        self.free[block as usize / u64::BITS as usize] >> (block % u64::BITS) & 1 != 0
+    }
+
+    fn is_full(&self) -> bool {
+        self.free == [0; WORDS]
+    }
+
+    fn used(&self) -> usize {
+        self.records.len() - self.free.iter().map(|word| word.count_ones() as usize).sum::<usize>()
+    }
+
+    /// The slots of the records of all used blocks.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> {
+        (0..).zip(&self.records).filter(|&(block, _)| !self.is_free(block)).map(|(_, &slot)| slot)
+    }
+
+    /// The slot of the record of the block that this byte of the page lies in.
+    pub(crate) fn slot_at(&self, offset: u32) -> Option<u32> {
+        let block = offset / block_bytes(self.class);
+        let slot = self.records.get(block as usize)?;
+        (!self.is_free(block)).then_some(*slot)
+    }
+}
+
+/// A block that a request could have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub(crate) page: u32,
+    pub(crate) block: u32,
+    pub(crate) class: u8,
+}
+
+impl Block {
+    /// The block that begins at this byte of a region.
+    pub(crate) fn at(offset: u32, class: u8) -> Self {
+        let (page, within) = split(offset);
+        Self { page, block: within / block_bytes(class), class }
+    }
+
+    /// Whether a page has as many blocks.
+    pub(crate) fn is_in_page(self) -> bool {
+        (self.block + 1) * block_bytes(self.class) <= 1 << PAGE_BYTES.ilog2()
+    }
+
+    /// Its first byte, counted from the region's.
+    pub(crate) fn offset(self) -> u32 {
+        (self.page << PAGE_BYTES.ilog2()) + self.block * block_bytes(self.class)
+    }
+}
+
+/// The page of a byte of a region, and the byte's offset in the page.
+pub(crate) fn split(offset: u32) -> (u32, u32) {
+    (offset >> PAGE_BYTES.ilog2(), offset % (1 << PAGE_BYTES.ilog2()))
+}
+
+/// The pages of blocks of a region.
+#[derive(Debug, Clone)]
+pub(crate) struct Slabs {
+    pages: RadixVec<Option<Arc<Slab>>>,
+    /// By class: the pages that have a free block.
+    open: Vec<BitSet>,
+}
+
+impl Default for Slabs {
+    fn default() -> Self {
+        Self { pages: RadixVec::new(PAGE_BITS), open: vec![BitSet::empty(PAGE_BITS); BLOCK_BYTES.len()] }
+    }
+}
+
+impl Slabs {
+    /// The page of blocks at a page of the region, if it is one.
+    pub(crate) fn get(&self, page: u32) -> Option<&Slab> {
+        self.pages.get(page).as_deref()
+    }
+
+    /// The lowest free block of the lowest page of a class that has one.
+    pub(crate) fn lowest_free(&self, class: u8) -> Option<Block> {
+        let page = self.open[usize::from(class)].first()?;
+        let block = self.get(page)?.lowest_free()?;
+        Some(Block { page, block, class })
+    }
+
+    /// Makes a page one of blocks, all of them free.
+    pub(crate) fn open(&mut self, page: u32, class: u8, frame: Fragment) {
+        *self.pages.get_mut(page) = Some(Arc::new(Slab::new(class, frame)));
+        self.open[usize::from(class)].insert(page);
+    }
+
+    /// Uses a free block for the record in `slot`.
+    pub(crate) fn take(&mut self, Block { page, block, class }: Block, slot: u32) {
+        let slab = self.slab_mut(page);
+        slab.free[block as usize / u64::BITS as usize] &= !(1 << (block % u64::BITS));
+        slab.records[block as usize] = slot;
+        if slab.is_full() {
+            self.open[usize::from(class)].remove(page);
+        }
+    }
+
+    /// Whether the block is the last one of its page that is used.
+    pub(crate) fn is_last(&self, block: Block) -> bool {
+        self.get(block.page).is_some_and(|slab| slab.used() == 1)
+    }
+
+    /// Gives a block back. If it was the last one, the page is none of blocks any more, and its frame is returned.
+    pub(crate) fn give_back(&mut self, Block { page, block, class }: Block) -> Option<Fragment> {
+        let slab = self.slab_mut(page);
+        let was_full = slab.is_full();
+        slab.free[block as usize / u64::BITS as usize] |= 1 << (block % u64::BITS);
+        if slab.used() == 0 {
+            let frame = slab.frame;
+            *self.pages.get_mut(page) = None;
+            self.open[usize::from(class)].remove(page);
+            return Some(frame);
+        }
+        if was_full {
+            self.open[usize::from(class)].insert(page);
+        }
+        None
+    }
+
+    /// Exchanges the frame of a page of blocks.
+    pub(crate) fn set_frame(&mut self, page: u32, frame: Fragment) {
+        self.slab_mut(page).frame = frame;
+    }
+
+    fn slab_mut(&mut self, page: u32) -> &mut Slab {
+        Arc::make_mut(self.pages.get_mut(page).as_mut().expect("a block's page is one of blocks"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_ascend_and_waste_less_than_a_third() {
+        assert!(BLOCK_BYTES.is_sorted());
+        for (index, &bytes) in BLOCK_BYTES.iter().enumerate() {
+            assert_eq!(bytes % 16, 0);
+            let next = BLOCK_BYTES.get(index + 1);
+            assert!(
+                next.is_none_or(|next| 4096 / next < 4096 / bytes),
+                "{bytes} is dominated by the next class"
+            );
+        }
+        for size in 1..=MAX_BLOCK_BYTES {
+            let class = class_of(size);
+            let bytes = u64::from(block_bytes(class));
+            let below = class.checked_sub(1).map_or(0, |below| u64::from(block_bytes(below)));
+            assert!(below < size && size <= bytes, "{size} bytes in a block of {bytes}");
+            assert!(size <= 16 || (bytes - size) * 3 < bytes + 48, "{size} bytes in a block of {bytes}");
+        }
+    }
+}

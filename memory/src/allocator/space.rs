@@ -1,0 +1,183 @@
+//! One region of the allocator: which of its pages and frames hold what.
+
+use std::ops::Range;
+
+use travertine_merkle::layout::PAGE_BYTES;
+
+use super::frames::{Frames, PLANE_FRAMES};
+use super::record::{Allocation, Fragment};
+use super::request::page_count;
+use super::slabs::{Block, PAGE_BITS, Slabs, block_bytes, class_of, split};
+use crate::persistent::{RunSet, StartMap};
+use crate::region::RegionKind;
+
+/// Where an allocation lies in its region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A block of a page of blocks.
+    Block(Block),
+    /// Pages of its own.
+    Pages { first: u32, count: u32 },
+}
+
+impl Place {
+    /// Where a recorded allocation lies.
+    pub(crate) fn of(allocation: &Allocation) -> Self {
+        let offset = allocation.address.linear();
+        if allocation.is_block() {
+            Self::Block(Block::at(offset, class_of(allocation.size)))
+        } else {
+            Self::Pages { first: split(offset).0, count: page_count(allocation.size) }
+        }
+    }
+
+    /// The pages that it lies in.
+    pub(crate) fn pages(self) -> Range<u32> {
+        match self {
+            Self::Block(Block { page, .. }) => page..page + 1,
+            Self::Pages { first, count } => first..first + count,
+        }
+    }
+
+    pub(crate) fn page_count(self) -> u32 {
+        self.pages().end - self.pages().start
+    }
+
+    /// Bytes of the block, if it is one.
+    pub(crate) fn block_bytes(self) -> Option<u64> {
+        match self {
+            Self::Block(block) => Some(block_bytes(block.class).into()),
+            Self::Pages { .. } => None,
+        }
+    }
+
+    /// Its first byte, counted from the region's.
+    pub(crate) fn offset(self) -> u32 {
+        match self {
+            Self::Block(block) => block.offset(),
+            Self::Pages { first, .. } => first << PAGE_BYTES.ilog2(),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Space {
+    pub(crate) kind: RegionKind,
+    pub(crate) frames: Frames,
+    pub(crate) slabs: Slabs,
+    /// The pages that hold nothing.
+    pub(crate) free_pages: RunSet,
+    /// The slots of the records of allocations with pages of their own, by their first page.
+    owners: StartMap,
+    pub(crate) live: Live,
+}
+
+/// What lives in a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Live {
+    pub(crate) allocations: u64,
+    /// Allocations whose frames may be exchanged.
+    pub(crate) movable: u64,
+    /// Bytes that were asked for.
+    pub(crate) bytes: u64,
+    /// Runs of frames of all allocations.
+    pub(crate) fragments: u64,
+}
+
+impl Live {
+    pub(crate) fn add(&mut self, allocation: &Allocation) {
+        self.allocations += 1;
+        self.movable += u64::from(allocation.is_movable());
+        self.bytes += allocation.size;
+        self.fragments += allocation.fragments.len() as u64;
+    }
+
+    pub(crate) fn remove(&mut self, allocation: &Allocation) {
+        self.allocations -= 1;
+        self.movable -= u64::from(allocation.is_movable());
+        self.bytes -= allocation.size;
+        self.fragments -= allocation.fragments.len() as u64;
+    }
+}
+
+impl Space {
+    pub(crate) fn new(kind: RegionKind) -> Self {
+        Self {
+            kind,
+            frames: Frames::default(),
+            slabs: Slabs::default(),
+            free_pages: RunSet::full(PAGE_BITS),
+            owners: StartMap::new(PAGE_BITS),
+            live: Live::default(),
+        }
+    }
+
+    /// The slot of the only allocation that can hold this byte of the region; its record says whether it does.
+    pub(crate) fn slot_near(&self, offset: u32) -> Option<u32> {
+        let (page, within) = split(offset);
+        if self.free_pages.members().contains(page) {
+            return None;
+        }
+        match self.slabs.get(page) {
+            Some(slab) => slab.slot_at(within),
+            None => self.owners.floor(page).map(|(_, slot)| slot),
+        }
+    }
+
+    /// Takes a place and its frames into use for the record in `slot`. A page of blocks is opened if there is none.
+    pub(crate) fn take(&mut self, place: Place, fragments: &[Fragment], slot: u32) {
+        match place {
+            Place::Block(block) => {
+                if self.free_pages.members().contains(block.page) {
+                    self.free_pages.remove(block.page, 1);
+                    self.frames.take(fragments, block.page);
+                    self.slabs.open(block.page, block.class, fragments[0]);
+                }
+                self.slabs.take(block, slot);
+            }
+            Place::Pages { first, count } => {
+                self.free_pages.remove(first, count);
+                self.frames.take(fragments, first);
+                self.owners.insert(first, slot);
+            }
+        }
+    }
+
+    /// Gives a place and its frames back. A page of blocks goes with its last one.
+    pub(crate) fn give_back(&mut self, place: Place, fragments: &[Fragment]) {
+        match place {
+            Place::Block(block) => {
+                if let Some(frame) = self.slabs.give_back(block) {
+                    self.frames.give_back(&[frame]);
+                    self.free_pages.insert(block.page, 1);
+                }
+            }
+            Place::Pages { first, count } => {
+                self.owners.remove(first);
+                self.frames.give_back(fragments);
+                self.free_pages.insert(first, count);
+            }
+        }
+    }
+
+    /// Free bytes of the budget.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        u64::from(self.frames.free()) * PAGE_BYTES
+    }
+
+    /// Bytes of the longest run of free frames.
+    pub(crate) fn largest_run_bytes(&self) -> u64 {
+        u64::from(self.frames.largest_run()) * PAGE_BYTES
+    }
+
+    /// How much of what is free is not in the longest run, in parts of `whole`; 0 if nothing is free.
+    pub(crate) fn fragmentation(&self, whole: u64) -> u64 {
+        let free = u64::from(self.frames.free());
+        (whole * (free - u64::from(self.frames.largest_run()))).checked_div(free).unwrap_or(0)
+    }
+
+    /// Planes that could be released if all frames could be moved.
+    pub(crate) fn releasable(&self) -> u32 {
+        self.frames.planes() - self.frames.used().div_ceil(PLANE_FRAMES)
+    }
+}
