@@ -1,5 +1,6 @@
 //! The subcommands.
 
+mod bench;
 mod completions;
 mod convert;
 mod disasm;
@@ -26,6 +27,7 @@ pub(crate) enum Command {
     Verify(verify::Arguments),
     Convert(convert::Arguments),
     Schedule(schedule::Arguments),
+    Bench(bench::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -44,6 +46,7 @@ impl Command {
             Self::Verify(arguments) => verify::run(arguments),
             Self::Convert(arguments) => convert::run(arguments),
             Self::Schedule(arguments) => schedule::run(arguments),
+            Self::Bench(arguments) => bench::run(arguments),
             Self::Completions(arguments) => completions::run(arguments),
         }
     }

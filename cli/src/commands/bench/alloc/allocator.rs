@@ -13,16 +13,8 @@ pub(super) struct Block(pub(super) usize);
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Usage {
     pub(super) planes: u32,
-    pub(super) free_bytes: u64,
-    pub(super) largest_free_run: u64,
-}
-
-impl Usage {
-    /// Basis points: `10000 * (free - largest run) / free`, 0 if nothing is free.
-    pub(super) fn fragmentation(self) -> u64 {
-        let scattered = self.free_bytes - self.largest_free_run;
-        (10_000 * scattered).checked_div(self.free_bytes).unwrap_or(0)
-    }
+    /// Free bytes that are not in the longest run, in basis points; 0 if nothing is free.
+    pub(super) fragmentation: u64,
 }
 
 /// An allocator under comparison.
@@ -34,8 +26,6 @@ pub(super) trait Allocator {
     /// Where the block is in the space that is paid for, in bytes.
     fn position(&self, block: Block) -> u64;
     fn usage(&self) -> Usage;
-    /// What is paid back of the gas that was used.
-    fn refund(&self, used: u64) -> u64;
 }
 
 /// Where operations are paid, all by the same schedule.
@@ -57,7 +47,7 @@ impl Till<'_> {
 /// What a workload cost on one allocator.
 #[derive(Debug, Clone)]
 pub(super) struct Cost {
-    /// Gas, what is refunded not counted.
+    /// Gas for all requests.
     pub(super) gas: u64,
     pub(super) peak_planes: u32,
     /// When the workload ended, in basis points.
@@ -83,9 +73,9 @@ impl<'a> Session<'a> {
         let mut session = Session { allocator, till: Till { schedule, gas: 0 }, planes: Vec::new() };
         workload(&mut session);
         Cost {
-            gas: session.till.gas - session.allocator.refund(session.till.gas),
+            gas: session.till.gas,
             peak_planes: session.planes.iter().copied().max().unwrap_or_default(),
-            fragmentation: session.allocator.usage().fragmentation(),
+            fragmentation: session.allocator.usage().fragmentation,
             planes: session.planes,
         }
     }

@@ -87,8 +87,8 @@ impl Linear {
         let mut pinned = self.live.iter().filter(|(_, live)| live.pinned).peekable();
         let mut end = 0;
         for (&address, &live) in self.live.iter().filter(|(_, live)| !live.pinned) {
-            while let Some((&at, fixed)) = pinned.peek().filter(|&(&at, _)| at < end + live.size) {
-                compaction.live.insert(at, **fixed);
+            while let Some(&(&at, &fixed)) = pinned.peek().filter(|(at, _)| **at < end + live.size) {
+                compaction.live.insert(at, fixed);
                 end = end.max(at + fixed.size);
                 pinned.next();
             }
@@ -193,15 +193,8 @@ impl Allocator for Linear {
 
     fn usage(&self) -> Usage {
         let gaps = || self.gaps(&self.live).map(|(_, length)| length);
-        Usage {
-            planes: self.planes,
-            free_bytes: gaps().sum(),
-            largest_free_run: gaps().max().unwrap_or_default(),
-        }
-    }
-
-    /// It releases no planes.
-    fn refund(&self, _used: u64) -> u64 {
-        0
+        let (free, longest): (u64, _) = (gaps().sum(), gaps().max().unwrap_or_default());
+        let fragmentation = (10_000 * (free - longest)).checked_div(free).unwrap_or(0);
+        Usage { planes: self.planes, fragmentation }
     }
 }

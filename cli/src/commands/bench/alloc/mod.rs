@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::arguments::{FileSource, Source};
+use crate::arguments::Source;
 use crate::error::InputError;
 use crate::files;
 use crate::output::{Output, Verdict, grouped};
@@ -30,7 +30,7 @@ const ALLOCATORS: [&str; 3] = ["linear", "compacting", "travertine"];
 /// Compare what allocations cost: linear first fit, the same with compaction, and the machine's allocator.
 ///
 /// All three serve the same requests and pay by the same schedules; for the machine's allocator that is what a contract
-/// pays, refunds included. Gas, most planes at a time, and how scattered the free bytes are at the end (basis points).
+/// pays that never compacts. Gas, most planes at a time, and how scattered the free bytes are at the end (basis points).
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -96,7 +96,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
             let costs = [
                 cost(&mut Linear::new(false)),
                 cost(&mut Linear::new(true)),
-                cost(&mut MachineAllocator::new()),
+                cost(&mut MachineAllocator::default()),
             ];
             let row = Row { workload: name.clone(), schedule, costs };
             row.print(&mut out, arguments.json)?;
@@ -117,9 +117,12 @@ fn workloads(arguments: &Arguments) -> Result<Vec<NamedWorkload>, InputError> {
         let requests = recorded::record(program, &arguments.input)?;
         return Ok(vec![(name, Box::new(move |session| recorded::replay(&requests, session)))]);
     }
-    let asked = |name: &str| arguments.workloads.is_empty() || arguments.workloads.iter().any(|asked| asked == name);
+    let asked =
+        |name: &str| arguments.workloads.is_empty() || arguments.workloads.iter().any(|asked| asked == name);
     let chosen = WORKLOADS.iter().filter(|workload| asked(workload.name));
-    Ok(chosen.map(|workload| -> NamedWorkload { (workload.name.to_owned(), Box::new(workload.run)) }).collect())
+    Ok(chosen
+        .map(|workload| -> NamedWorkload { (workload.name.to_owned(), Box::new(workload.run)) })
+        .collect())
 }
 
 fn write_head(out: &mut Output) -> io::Result<()> {

@@ -13,11 +13,15 @@ const COLOURS: [RGBColor; 3] = [RGBColor(178, 34, 34), RGBColor(200, 130, 0), RG
 /// The picture of one row of the table.
 pub(super) fn svg(row: &Row) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
     let mut svg = String::new();
-    draw(row, &SVGBackend::with_string(&mut svg, SIZE).into_drawing_area()).map_err(|error| error.to_string())?;
+    draw(row, &SVGBackend::with_string(&mut svg, SIZE).into_drawing_area())
+        .map_err(|error| error.to_string())?;
     Ok(svg)
 }
 
-fn draw<B: DrawingBackend>(row: &Row, area: &DrawingArea<B, plotters::coord::Shift>) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+fn draw<B: DrawingBackend>(
+    row: &Row,
+    area: &DrawingArea<B, plotters::coord::Shift>,
+) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
     area.fill(&WHITE)?;
     let requests = row.costs.iter().map(|cost| cost.planes.len()).max().unwrap_or_default();
     let peak = row.costs.iter().map(|cost| cost.peak_planes).max().unwrap_or_default();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use travertine_memory::AllocationFlags;
-use travertine_opcodes::{Decoded, Opcode, decode};
+use travertine_opcodes::{Opcode, decode};
 use travertine_vm::{Call, Cpu, Engine, MAX_INPUT_BYTES, Machine, NoHost, Outcome, RunLimit};
 
 use super::allocator::Session;
@@ -39,13 +39,13 @@ pub(super) fn record(program: &Path, input: &Source) -> Result<Vec<Request>, Inp
     let file = ProgramFile::read(&Source::File(program.into()), &engine)?;
     let mut machine = engine.instantiate(&file.program);
     let input = input.read(MAX_INPUT_BYTES)?;
-    machine.begin(&Call { input, gas_limit: GAS_LIMIT, ..Call::default() })?;
+    machine.begin(&Call::new(input, GAS_LIMIT))?;
     let mut recorder = Recorder::default();
     loop {
         let before = machine.cpu().and_then(|cpu| next_instruction(&machine, cpu));
         let outcome = machine.run(&mut NoHost, RunLimit::steps(1))?;
         if let (Some(instruction), Some(cpu)) = (before, machine.cpu()) {
-            recorder.take(instruction, cpu.get(instruction.result));
+            recorder.take(instruction, register(cpu, instruction.result));
         }
         if outcome != Outcome::Stepped {
             return Ok(recorder.requests);
@@ -57,14 +57,18 @@ fn next_instruction(machine: &Machine, cpu: &Cpu) -> Option<Instruction> {
     let mut word = [0; 4];
     // A compressed instruction may end its segment: none that matters here is compressed.
     machine.peek(cpu.pc(), &mut word).ok()?;
-    let Ok(Decoded { instruction, .. }) = decode(u32::from_le_bytes(word)) else { return None };
+    let instruction = decode(u32::from_le_bytes(word)).ok()?.instruction();
     let opcode = instruction.opcode;
     matches!(opcode, Opcode::M3Alloc | Opcode::M3Free | Opcode::M3Resize).then(|| Instruction {
         opcode,
         result: instruction.rd,
-        first: cpu.get(instruction.rs1),
-        second: cpu.get(instruction.rs2),
+        first: register(cpu, instruction.rs1),
+        second: register(cpu, instruction.rs2),
     })
+}
+
+fn register(cpu: &Cpu, number: u8) -> u64 {
+    cpu.register(number).expect("a decoded register is one of 32")
 }
 
 #[derive(Default)]

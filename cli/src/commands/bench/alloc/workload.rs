@@ -24,12 +24,28 @@ pub(super) const WORKLOADS: [Workload; 9] = [
     Workload { name: "once", about: "2,000 blocks of 64 B to 32 KiB, none freed", run: once },
     Workload { name: "small-churn", about: "20,000 blocks of 16 to 512 B, 200 live", run: small_churn },
     Workload { name: "mixed-churn", about: "10,000 blocks of 16 B to 64 KiB, 200 live", run: mixed_churn },
-    Workload { name: "holes-32k", about: "every other of 1,024 blocks of 8 KiB freed, then 32 to 64 KiB", run: holes_32k },
+    Workload {
+        name: "holes-32k",
+        about: "every other of 1,024 blocks of 8 KiB freed, then 32 to 64 KiB",
+        run: holes_32k,
+    },
     Workload { name: "holes-100k", about: "the same, then blocks of 100 to 200 KiB", run: holes_100k },
-    Workload { name: "doubling", about: "32 vectors that double from 256 B to 256 KiB in turns", run: doubling },
+    Workload {
+        name: "doubling",
+        about: "32 vectors that double from 256 B to 256 KiB in turns",
+        run: doubling,
+    },
     Workload { name: "steps-4k", about: "16 buffers that grow by 4 KiB to 256 KiB in turns", run: steps },
-    Workload { name: "generations", about: "12 generations of ever larger blocks, one in 16 stays, pinned", run: generations },
-    Workload { name: "adversary", about: "after Robson: keeps the block in every 2^i pages that hinders most", run: adversary },
+    Workload {
+        name: "generations",
+        about: "12 generations of ever larger blocks, one in 16 stays, pinned",
+        run: generations,
+    },
+    Workload {
+        name: "adversary",
+        about: "after Robson: keeps the block in every 2^i pages that hinders most",
+        run: adversary,
+    },
 ];
 
 fn once(session: &mut Session<'_>) {
@@ -109,7 +125,11 @@ fn generations(session: &mut Session<'_>) {
         let size = PAGE + generation * 3 * PAGE / 2;
         let blocks: Vec<Block> = (0..256)
             .map(|number| {
-                if number % 16 == generation % 16 { session.allocate_pinned(size) } else { session.allocate(size) }
+                if number % 16 == generation % 16 {
+                    session.allocate_pinned(size)
+                } else {
+                    session.allocate(size)
+                }
             })
             .collect();
         for (number, block) in (0..).zip(blocks) {
