@@ -8,6 +8,7 @@ use std::str::FromStr;
 use thiserror::Error;
 use travertine_gas::Schedule;
 use travertine_memory::{Address, AddressError};
+use travertine_merkle::layout::ALLOCATIONS_LIMIT;
 use travertine_merkle::{Claim, Hash};
 
 use crate::error::InputError;
@@ -66,6 +67,13 @@ pub(crate) fn parse_region(text: &str) -> Result<u8, String> {
     u8::try_from(number).map_err(|_| format!("{number} is above 255, the last region"))
 }
 
+/// A slot of the list of allocations.
+pub(crate) fn parse_slot(text: &str) -> Result<u32, String> {
+    let number = parse_number(text).map_err(|error| error.to_string())?;
+    let slot = u32::try_from(number).ok().filter(|_| number < ALLOCATIONS_LIMIT);
+    slot.ok_or_else(|| format!("{number} is no slot: the list of allocations has {ALLOCATIONS_LIMIT}"))
+}
+
 /// Why text is not a range of bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum RangeError {
@@ -97,12 +105,22 @@ pub(crate) struct ClaimArguments {
     /// Kind, permissions and size of a region, or its absence; may be given many times.
     #[arg(long = "region", value_name = "NUMBER", value_parser = parse_region)]
     pub(crate) regions: Vec<u8>,
+    /// The allocation record in a slot, or that the slot is free; may be given many times.
+    #[arg(long = "allocation", value_name = "SLOT", value_parser = parse_slot)]
+    pub(crate) allocations: Vec<u32>,
 }
 
 impl ClaimArguments {
-    /// The claims: the ranges in their order, then the regions in theirs.
+    /// The claims: the ranges in their order, then the regions in theirs, then the allocations.
     pub(crate) fn claims(&self) -> impl Iterator<Item = Claim> {
-        self.ranges.iter().copied().chain(self.regions.iter().copied().map(Claim::region))
+        let regions = self.regions.iter().copied().map(Claim::region);
+        let allocations = self.allocations.iter().copied().map(Claim::allocation);
+        self.ranges.iter().copied().chain(regions).chain(allocations)
+    }
+
+    /// Whether something else than ranges is named, and no range.
+    pub(crate) fn is_without_ranges(&self) -> bool {
+        self.ranges.is_empty() && self.claims().next().is_some()
     }
 }
 
@@ -264,5 +282,7 @@ mod tests {
             assert!(parse_number(text).is_err(), "{text}");
         }
         assert_eq!((parse_region("0xff"), parse_region("256").is_err()), (Ok(255), true));
+        assert_eq!(parse_slot("16_777_215"), Ok((1 << 24) - 1));
+        assert!(parse_slot("0x1000000").is_err() && parse_slot("0x100000000").is_err());
     }
 }

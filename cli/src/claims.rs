@@ -8,6 +8,7 @@ use travertine_memory::{Address, Permissions, RegionKind};
 use travertine_merkle::layout::REGION_BYTES;
 use travertine_merkle::{Claim, Proven, RegionHeader};
 
+use crate::allocations::AllocationReport;
 use crate::output::{Hex, HexNumber, Output, counted, grouped, reading};
 
 /// Bytes in a line of a dump.
@@ -23,6 +24,8 @@ pub(crate) enum ClaimReport {
     Bytes { address: HexNumber, length: u64, data: Hex<Vec<u8>>, region: RegionReport },
     /// A region; `null` if it is absent.
     Region { address: HexNumber, region: Option<RegionReport> },
+    /// A slot of the list of allocations; `null` if it is free.
+    Allocation { slot: u64, allocation: Option<AllocationReport> },
 }
 
 /// What the state says of a region.
@@ -77,6 +80,10 @@ impl From<(Claim, Proven)> for ClaimReport {
                 region: RegionReport::from(region),
             },
             Proven::Region(header) => Self::Region { address, region: header.map(RegionReport::from) },
+            Proven::Allocation(record) => Self::Allocation {
+                slot: claim.address,
+                allocation: record.map(|record| AllocationReport::from(*record)),
+            },
         }
     }
 }
@@ -86,7 +93,10 @@ pub(crate) fn describe(claim: &Claim) -> String {
     if *claim == Claim::bytes(claim.address, claim.length) {
         return format!("{} at {}", counted(claim.length, "byte"), located(claim.address));
     }
-    format!("region {}", claim.address / REGION_BYTES)
+    match u32::try_from(claim.address) {
+        Ok(slot) if *claim == Claim::allocation(slot) => format!("slot {slot} of the allocations"),
+        _ => format!("region {}", claim.address / REGION_BYTES),
+    }
 }
 
 /// An address in both forms: `2:1:0x40 (0x200010040)`.
@@ -108,6 +118,10 @@ pub(crate) fn write_claim(out: &mut Output, claim: &ClaimReport) -> io::Result<(
                 Some(region) => writeln!(out, "proven  region {number} is {region}"),
                 None => writeln!(out, "proven  region {number} is absent"),
             }
+        }
+        ClaimReport::Allocation { slot, allocation: Some(allocation) } => allocation.write_proven(out, *slot),
+        ClaimReport::Allocation { slot, allocation: None } => {
+            writeln!(out, "proven  slot {slot} of the allocations is free")
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Every subcommand has a module below `commands`: it parses its arguments, calls the libraries and prints.
 
+mod allocations;
 mod arguments;
 mod claims;
 mod commands;

@@ -7,8 +7,6 @@ use crate::layout::ALLOCATION_FIELDS;
 use crate::leaf::{PaddingError, decode_uint64_chunk};
 use crate::merkleize::{merkleize, uint64_chunk};
 
-#[allow(clippy::cast_possible_truncation, reason = "8")]
-const FIELDS: usize = ALLOCATION_FIELDS as usize;
 /// Words of eight bytes in a chunk.
 const CHUNK_WORDS: usize = 4;
 
@@ -35,7 +33,7 @@ pub struct AllocationRecord {
 
 impl AllocationRecord {
     /// The chunks of the container, in the order of its fields.
-    pub fn chunks(&self) -> [Hash; FIELDS] {
+    pub fn chunks(&self) -> [Hash; 8] {
         [
             uint64_chunk(self.id),
             uint64_chunk(self.address),
@@ -52,7 +50,7 @@ impl AllocationRecord {
     ///
     /// # Errors
     /// [`PaddingError`] if an integer's chunk has a nonzero byte behind the integer.
-    pub fn from_chunks(chunks: &[Hash; FIELDS]) -> Result<Self, PaddingError> {
+    pub fn from_chunks(chunks: &[Hash; 8]) -> Result<Self, PaddingError> {
         let [id, address, size, kind, flags, owner, fragment_count, fragments] = chunks;
         Ok(Self {
             id: decode_uint64_chunk(id)?,
@@ -113,7 +111,7 @@ mod tests {
 
     #[test]
     fn padding_of_integers_must_be_zero_and_hashes_have_none() {
-        for field in 0..FIELDS {
+        for field in 0..8 {
             for bit in 0..256 {
                 let mut chunks = record().chunks();
                 chunks[field][bit / 8] ^= 1 << (bit % 8);

@@ -76,6 +76,18 @@ pub enum LayoutError {
         /// The cap's pages.
         pages: u32,
     },
+    /// The list of allocations has no such slot.
+    #[error("slot {slot} of the list of allocations, which has at most {ALLOCATIONS_LIMIT}")]
+    Slot {
+        /// The slot.
+        slot: u64,
+    },
+    /// The list of allocations is longer than its limit.
+    #[error("a list of {length} allocations, the limit is {ALLOCATIONS_LIMIT}")]
+    Slots {
+        /// The list's length.
+        length: u64,
+    },
     /// The node's number cannot be expressed.
     #[error(transparent)]
     Index(#[from] GindexError),
@@ -122,7 +134,34 @@ pub fn size(region_number: u8) -> GeneralizedIndex {
     known(cap(region_number).left())
 }
 
-/// For places at most 14 levels below the state root.
+/// Place of the length of the list of allocation records: `2 * 10 + 1`.
+pub fn allocations_length() -> GeneralizedIndex {
+    known(field(StateField::Allocations).right())
+}
+
+/// Place of an allocation record, or of a free slot's zero leaf: `(2 * 10) * 2^24 + slot`.
+///
+/// # Errors
+/// [`LayoutError::Slot`] for a slot of [`ALLOCATIONS_LIMIT`] or more.
+pub fn allocation(slot: u64) -> Result<GeneralizedIndex, LayoutError> {
+    if slot >= ALLOCATIONS_LIMIT {
+        return Err(LayoutError::Slot { slot });
+    }
+    let records = known(field(StateField::Allocations).left());
+    Ok(known(records.descendant(ceil_log2(ALLOCATIONS_LIMIT), slot)))
+}
+
+/// The places of a record's chunks, in the order of its fields: `8 * allocation + f`.
+///
+/// # Errors
+/// As for [`allocation`].
+pub fn allocation_chunks(slot: u64) -> Result<[GeneralizedIndex; 8], LayoutError> {
+    let record = allocation(slot)?;
+    let chunk = |field: usize| known(record.descendant(ceil_log2(ALLOCATION_FIELDS), field as u64));
+    Ok(core::array::from_fn(chunk))
+}
+
+/// For places at most 31 levels below the state root.
 fn known(index: Result<GeneralizedIndex, GindexError>) -> GeneralizedIndex {
     index.expect("the upper places of the state tree are far above level 63")
 }
@@ -200,6 +239,20 @@ mod tests {
             let r = 9 * 256 + u64::from(number);
             let places = [region(number), meta(number), cap(number), size(number)].map(GeneralizedIndex::get);
             assert_eq!(places, [r, 2 * r, 2 * r + 1, 2 * (2 * r + 1)]);
+        }
+    }
+
+    #[test]
+    fn records_have_their_chunks_below_them() {
+        assert_eq!(allocations_length().get(), 2 * 10 + 1);
+        for slot in [0, 1, 77, ALLOCATIONS_LIMIT - 1] {
+            let record = allocation(slot).unwrap();
+            assert_eq!(record.get(), (20 << 24) + slot);
+            let chunks = allocation_chunks(slot).unwrap().map(GeneralizedIndex::get);
+            assert!(chunks.into_iter().eq(8 * record.get()..8 * record.get() + 8));
+        }
+        for slot in [ALLOCATIONS_LIMIT, u64::MAX] {
+            assert_eq!(allocation(slot), Err(LayoutError::Slot { slot }));
         }
     }
 

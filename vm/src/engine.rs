@@ -74,11 +74,12 @@ impl Engine {
     }
 }
 
-/// The first region that is not laid out alike in both memories. The image's root commits to the program's layout, but
-/// a state's root does not commit to the permissions of single pages.
+/// The first region that is not laid out alike in both memories, those of the allocator apart: it opens them while the machine
+/// runs. The image's root commits to the program's layout, but a state's root does not commit to the permissions of single
+/// pages.
 fn other_layout(program: &Memory, state: &Memory) -> Option<u8> {
     let layout = |memory: &Memory, number| {
-        let region = memory.region(number)?;
+        let region = memory.region(number).filter(|region| region.budget().is_none())?;
         Some((region.meta(), region.cap().size(), region.page_ranges().map(<[_]>::to_vec)))
     };
     (0..=u8::MAX).find(|&number| layout(program, number) != layout(state, number))

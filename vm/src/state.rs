@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use travertine_memory::{DirtyPage, Memory, PageSlot};
-use travertine_merkle::layout::{self, ALLOCATIONS_LIMIT, REGIONS, STATE_FIELDS, STATE_VERSION, StateField};
+use travertine_merkle::layout::{self, REGIONS, STATE_FIELDS, STATE_VERSION, StateField};
 use travertine_merkle::{
     Claim, GeneralizedIndex, Hash, MemoryProof, ProveError, ProveTransitionError, RegionHeader, StateTree,
-    TransitionProof, ZERO_HASH, ceil_log2, merkleize, mix_in_length, uint64_chunk, zero_hash,
+    TransitionProof, ZERO_HASH, merkleize, uint64_chunk,
 };
 
 use crate::receipt::{DirtyPageRecord, Receipt};
@@ -104,8 +104,8 @@ impl State {
         let mut set = |field: StateField, value| fields[field as usize] = value;
         set(StateField::Version, uint64_chunk(STATE_VERSION));
         set(StateField::Regions, regions_root(&self.memory));
-        // There are no allocations yet: an empty list, and the next one is number 0.
-        set(StateField::Allocations, mix_in_length(zero_hash(ceil_log2(ALLOCATIONS_LIMIT)), 0));
+        set(StateField::Allocations, self.memory.allocations().root());
+        set(StateField::NextAllocation, uint64_chunk(self.memory.next_allocation()));
         set(StateField::GasSchedule, self.schedule);
         set(StateField::Image, self.image);
         set(StateField::Settlements, uint64_chunk(self.settlements));
@@ -113,12 +113,16 @@ impl State {
     }
 
     fn node_below_region(&self, index: GeneralizedIndex) -> Option<Hash> {
-        let below = index.depth() - REGION_LEAF_DEPTH;
-        let leaf = index.get() >> below;
+        let leaf = index.get() >> (index.depth() - REGION_LEAF_DEPTH);
         let region = u8::try_from(leaf.checked_sub(layout::region(0).get())?).ok()?;
-        let relative = index.get() - (leaf << below) + (1 << below);
-        self.memory.node(region, relative).ok()
+        self.memory.node(region, below_depth(index, REGION_LEAF_DEPTH).get()).ok()
     }
+}
+
+/// The place of a node seen from its ancestor at this depth.
+fn below_depth(index: GeneralizedIndex, depth: u32) -> GeneralizedIndex {
+    let root = 1 << (index.depth() - depth);
+    GeneralizedIndex::new(root | index.get() & (root - 1)).expect("the ancestor itself has index 1")
 }
 
 /// Levels between the state root and its fields, and between the state root and the region leaves.
@@ -153,7 +157,12 @@ impl StateTree for State {
         }
         let below = depth - FIELD_DEPTH;
         let regions = layout::field(StateField::Regions).get();
-        if index.get() >> below != regions {
+        let allocations = layout::field(StateField::Allocations).get();
+        let field = index.get() >> below;
+        if field == allocations {
+            return self.memory.allocations().node(below_depth(index, FIELD_DEPTH));
+        }
+        if field != regions {
             return None;
         }
         if depth <= REGION_LEAF_DEPTH {

@@ -14,7 +14,7 @@ use crate::output::{Hex, Output, Verdict};
 use crate::proof_file::{Format, Proof, WrittenProof};
 use crate::state_directory::StateDirectory;
 
-/// Prove bytes of a machine's memory, what its regions are, or many of these at once.
+/// Prove bytes of a machine's memory, what its regions or allocations are, or many of these at once.
 ///
 /// Whoever has the state root can check the proof with `travertine verify`, without the state.
 #[derive(Debug, clap::Args)]
@@ -22,13 +22,14 @@ use crate::state_directory::StateDirectory;
 Examples:
   travertine prove --state my-counter 2:0:0x0 8 -o counter.proof
   travertine prove --state my-counter --range 2:0:0x0+8 --range 0x100000000+4096 --region 2 -o three.proof
-  travertine prove --state my-counter --region 9 -o no-region-9.proof")]
+  travertine prove --state my-counter --region 9 -o no-region-9.proof
+  travertine prove --state my-counter --allocation 0 -o first-allocation.proof")]
 pub(crate) struct Arguments {
     /// The directory that `run --state` keeps the machine in.
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
     /// Address of the first byte: 2:1:0x40, 0x200010040 or `[X:2,Y:1,Z:64]`.
-    #[arg(required_unless_present_any = ["ranges", "regions"], requires = "length")]
+    #[arg(required_unless_present_any = ["ranges", "regions", "allocations"], requires = "length")]
     address: Option<Address>,
     /// How many bytes.
     #[arg(value_parser = parse_number)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use travertine_merkle::Hash;
 
+use crate::allocations::AllocationsReport;
 use crate::error::InputError;
 use crate::output::{Hex, Output, Verdict, grouped};
 use crate::regions::{RegionReport, region_reports, write_regions};
@@ -16,7 +17,8 @@ use crate::state_directory::StateDirectory;
 #[command(after_help = "\
 Example:
   travertine root --state my-counter
-  travertine root --state my-counter --check")]
+  travertine root --state my-counter --check
+  travertine root --state my-counter --allocations")]
 pub(crate) struct Arguments {
     /// The directory that `run --state` keeps the machine in.
     #[arg(long, value_name = "DIR")]
@@ -24,6 +26,9 @@ pub(crate) struct Arguments {
     /// Also read every page of the file, and refuse it if one is damaged. Otherwise pages are checked when they are used.
     #[arg(long)]
     check: bool,
+    /// List the records of all allocations.
+    #[arg(long)]
+    allocations: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -36,6 +41,7 @@ struct Report {
     image: Hex<Hash>,
     schedule: Hex<Hash>,
     regions: Vec<RegionReport>,
+    allocations: AllocationsReport,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
@@ -50,6 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         image: Hex(state.image()),
         schedule: Hex(state.schedule()),
         regions: region_reports(state.memory()),
+        allocations: AllocationsReport::new(&state, arguments.allocations),
     };
     let mut out = Output::new();
     if arguments.json {
@@ -60,6 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         writeln!(out, "image        {}", report.image)?;
         writeln!(out, "schedule     {}", report.schedule)?;
         write_regions(&mut out, &report.regions)?;
+        report.allocations.write(&mut out)?;
     }
     out.flush()?;
     Ok(Verdict::Success)

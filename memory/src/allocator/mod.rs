@@ -191,7 +191,7 @@ impl Allocator {
 
     fn check_frame_limit(&self, more: u32) -> Result<(), AllocationError> {
         let (frames, limit) = (self.frames + u64::from(more), self.frame_limit);
-        if frames > limit { Err(AllocationError::FrameLimit { frames, limit }) } else { Ok(()) }
+        if more > 0 && frames > limit { Err(AllocationError::FrameLimit { frames, limit }) } else { Ok(()) }
     }
 
     /// Frames in use in all regions.

@@ -178,12 +178,7 @@ impl Space {
         let in_place = Place::Pages { first, count: pages };
         if pages <= count {
             let fragments = kept(&record.fragments, pages);
-            return Ok(Resized {
-                to: in_place,
-                fragments,
-                frames_after: pages,
-                ..Resized::in_place(record, from)
-            });
+            return Ok(Resized { to: in_place, fragments, ..Resized::in_place(record, from) });
         }
         let more = pages - count;
         let fits_in_place = first + pages <= 1 << super::slabs::PAGE_BITS

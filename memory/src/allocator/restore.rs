@@ -45,6 +45,9 @@ pub enum RestoreError {
         /// Its place.
         recency: u8,
     },
+    /// The next allocation is to have number 0, which none has.
+    #[error("the next allocation is to have number 0, the first one has 1")]
+    Next,
     /// An allocation's number is 0 or was not given yet.
     #[error("slot {slot} holds allocation {id}, and the next one is to be {next}")]
     Id {
@@ -143,7 +146,11 @@ impl Allocator {
         let managed: Vec<_> = regions.iter().filter_map(managed).collect();
         for &(region, kind, FrameBudget { planes, .. }, size) in &managed {
             let is_allocatable = ALLOCATABLE_KINDS.contains(&kind) && kind.survives_settle();
-            if !is_allocatable || !may_open(region, kind) || size != REGION_BYTES {
+            let found = &regions[&region];
+            let is_plain = found.permissions() == kind.default_permissions()
+                && found.page_ranges().is_none()
+                && found.flags() == 0;
+            if !is_allocatable || !may_open(region, kind) || size != REGION_BYTES || !is_plain {
                 return Err(RestoreError::Region { region });
             }
             if planes > MAX_PLANES {
@@ -240,6 +247,9 @@ fn recent(places: impl Iterator<Item = (u8, u8)>) -> Result<Vec<u8>, RestoreErro
 }
 
 fn check_ids(records: &RecordList, next: u64) -> Result<(), RestoreError> {
+    if next == 0 {
+        return Err(RestoreError::Next);
+    }
     let mut ids = Vec::with_capacity(records.len() as usize);
     for (slot, record) in records.iter() {
         let id = record.id;

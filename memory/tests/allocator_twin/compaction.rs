@@ -9,15 +9,15 @@ use super::{Owned, PAGE, Twin};
 
 /// What a compaction did.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Compacted {
-    pub moved: u64,
-    pub scanned: u64,
-    pub released: u64,
-    pub planes: PlaneChange,
+pub(crate) struct Compacted {
+    pub(crate) moved: u64,
+    pub(crate) scanned: u64,
+    pub(crate) released: u64,
+    pub(crate) planes: PlaneChange,
 }
 
 impl Twin {
-    pub fn compact(&mut self, region: u8, limit: u32) -> Result<Compacted, AllocationError> {
+    pub(crate) fn compact(&mut self, region: u8, limit: u32) -> Result<Compacted, AllocationError> {
         let Some(&(kind, planes)) = self.regions.get(&region) else {
             return Err(AllocationError::ForeignRegion { address: u64::from(region) << 32 });
         };
@@ -28,23 +28,33 @@ impl Twin {
             let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
             used.iter().for_each(|frame| *counts.entry(frame / 16).or_default() += 1);
             let sources = counts.iter().filter(|(plane, _)| !stuck.contains(*plane));
-            let Some((&source, &count)) = sources.min_by_key(|(plane, count)| (**count, std::cmp::Reverse(**plane))) else {
+            let Some((&source, &count)) =
+                sources.min_by_key(|(plane, count)| (**count, std::cmp::Reverse(**plane)))
+            else {
                 break;
             };
-            let free_beside: u32 = counts.iter().filter(|(plane, _)| **plane != source).map(|(_, count)| 16 - count).sum();
+            let free_beside: u32 =
+                counts.iter().filter(|(plane, _)| **plane != source).map(|(_, count)| 16 - count).sum();
             let left = limit.saturating_sub(u32::try_from(stuck.len()).unwrap() + moved);
             if left == 0 || free_beside < count {
                 break;
             }
             scanned += 1;
-            let lies_in = |owned: &Owned| owned.region() == region && owned.frames.iter().any(|frame| frame / 16 == source);
+            let lies_in = |owned: &Owned| {
+                owned.region() == region && owned.frames.iter().any(|frame| frame / 16 == source)
+            };
             if !self.live.iter().filter(|owned| lies_in(owned)).all(Owned::is_movable) {
                 stuck.insert(source);
                 continue;
             }
-            for from in (source * 16..source * 16 + 16).filter(|frame| used.contains(frame)).take(left as usize).collect::<Vec<_>>() {
+            for from in (source * 16..source * 16 + 16)
+                .filter(|frame| used.contains(frame))
+                .take(left as usize)
+                .collect::<Vec<_>>()
+            {
                 let with_room = counts.iter().filter(|(plane, count)| **plane != source && **count < 16);
-                let (&target, _) = with_room.max_by_key(|(plane, count)| (**count, std::cmp::Reverse(**plane))).unwrap();
+                let (&target, _) =
+                    with_room.max_by_key(|(plane, count)| (**count, std::cmp::Reverse(**plane))).unwrap();
                 let to = (target * 16..).find(|frame| !used.contains(frame)).unwrap();
                 used.remove(&from);
                 used.insert(to);
@@ -58,8 +68,12 @@ impl Twin {
                 }
             }
         }
-        let words: usize =
-            self.live.iter().filter(|owned| changed.contains(&owned.id)).map(|owned| runs(&owned.frames).len()).sum();
+        let words: usize = self
+            .live
+            .iter()
+            .filter(|owned| changed.contains(&owned.id))
+            .map(|owned| runs(&owned.frames).len())
+            .sum();
         let in_use: BTreeSet<u32> = used.iter().map(|frame| frame / 16).collect();
         let released = planes - u32::try_from(in_use.len()).unwrap();
         let before = self.planes_of(kind);
@@ -72,7 +86,7 @@ impl Twin {
         })
     }
 
-    pub fn report(&self, region: u8) -> CompactionReport {
+    pub(crate) fn report(&self, region: u8) -> CompactionReport {
         let planes = u64::from(self.regions[&region].1);
         let used = self.used_frames(region).len() as u64;
         let free = planes * 16 - used;

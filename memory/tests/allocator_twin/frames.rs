@@ -7,11 +7,13 @@ use travertine_memory::{AllocationPrices, RegionKind};
 use super::{Found, Twin};
 
 /// The runs of an allocation, from the frame of each of its pages: plane, first frame, frames.
-pub fn runs(frames: &[u32]) -> Vec<(u32, u32, u32)> {
+pub(crate) fn runs(frames: &[u32]) -> Vec<(u32, u32, u32)> {
     let mut runs: Vec<(u32, u32, u32)> = Vec::new();
     for &frame in frames {
         match runs.last_mut() {
-            Some((plane, first, count)) if *plane == frame / 16 && *first + *count == frame % 16 => *count += 1,
+            Some((plane, first, count)) if *plane == frame / 16 && *first + *count == frame % 16 => {
+                *count += 1
+            }
             _ => runs.push((frame / 16, frame % 16, 1)),
         }
     }
@@ -29,11 +31,15 @@ fn extra_planes(frames: &[u32]) -> u64 {
 }
 
 impl Twin {
-    pub fn used_frames(&self, region: u8) -> BTreeSet<u32> {
-        self.live.iter().filter(|owned| owned.region() == region).flat_map(|owned| owned.frames.clone()).collect()
+    pub(crate) fn used_frames(&self, region: u8) -> BTreeSet<u32> {
+        self.live
+            .iter()
+            .filter(|owned| owned.region() == region)
+            .flat_map(|owned| owned.frames.clone())
+            .collect()
     }
 
-    pub fn longest_run(&self, region: u8) -> u64 {
+    pub(crate) fn longest_run(&self, region: u8) -> u64 {
         let used = self.used_frames(region);
         let in_use: BTreeSet<u32> = used.iter().map(|frame| frame / 16).collect();
         match self.regions[&region].1 - u32::try_from(in_use.len()).unwrap() {
@@ -74,14 +80,19 @@ impl Twin {
         let needed = count.div_ceil(16);
         let growth = needed.saturating_sub(spare);
         if is_run {
-            let first = empty().find(|first| (*first..first + needed).all(|plane| !in_use.contains(&plane)))?;
+            let first =
+                empty().find(|first| (*first..first + needed).all(|plane| !in_use.contains(&plane)))?;
             return (first + needed <= 1 << 16)
                 .then(|| found((first * 16..).take(count as usize).collect(), growth, 0))
                 .flatten();
         }
         let mut all: Vec<(std::cmp::Reverse<u32>, u32, u32)> = Vec::new();
         for plane in in_use.iter().copied().chain(empty().take(spare as usize)) {
-            all.extend(free_runs(&used, plane).into_iter().map(|(first, length)| (std::cmp::Reverse(length), plane, first)));
+            all.extend(
+                free_runs(&used, plane)
+                    .into_iter()
+                    .map(|(first, length)| (std::cmp::Reverse(length), plane, first)),
+            );
         }
         all.sort_unstable();
         let mut gathered: Vec<u32> = all
@@ -93,7 +104,9 @@ impl Twin {
         let before = self.planes_of(kind);
         let can_grow = growth > 0 && empty().count() >= needed as usize;
         let price = can_grow.then(|| prices.growth(kind, before, before + u64::from(growth)));
-        if gathered.len() == count as usize && price.is_none_or(|price| prices.promotion(extra_planes(&gathered)) < price) {
+        if gathered.len() == count as usize
+            && price.is_none_or(|price| prices.promotion(extra_planes(&gathered)) < price)
+        {
             let extra = extra_planes(&gathered);
             return found(gathered, 0, extra);
         }

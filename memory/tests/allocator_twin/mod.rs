@@ -9,76 +9,76 @@ mod roots;
 use std::collections::{BTreeMap, BTreeSet};
 
 use travertine_memory::{
-    ALLOCATABLE_KINDS, AllocationError as Error, AllocationFlags as Flags, AllocationPrices, AllocationRequest,
-    BLOCK_BYTES, MAX_BLOCK_BYTES, Permissions, PlaneChange, Property, RegionKind, Touches,
+    ALLOCATABLE_KINDS, AllocationError as Error, AllocationFlags as Flags, AllocationPrices,
+    AllocationRequest, BLOCK_BYTES, MAX_BLOCK_BYTES, Permissions, PlaneChange, Property, RegionKind, Touches,
 };
 use travertine_merkle::{Hash, ZERO_HASH};
 
-pub const PAGE: u64 = 4096;
+pub(crate) const PAGE: u64 = 4096;
 const REGION: u64 = 1 << 32;
 
 #[derive(Clone, Debug)]
-pub struct Owned {
-    pub slot: u32,
-    pub id: u64,
-    pub address: u64,
-    pub size: u64,
-    pub kind: RegionKind,
-    pub flags: Flags,
-    pub owner: Hash,
+pub(crate) struct Owned {
+    pub(crate) slot: u32,
+    pub(crate) id: u64,
+    pub(crate) address: u64,
+    pub(crate) size: u64,
+    pub(crate) kind: RegionKind,
+    pub(crate) flags: Flags,
+    pub(crate) owner: Hash,
     /// The frame of each page.
-    pub frames: Vec<u32>,
+    pub(crate) frames: Vec<u32>,
 }
 
 /// What gas is charged for.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Quantities {
-    pub planes: Option<PlaneChange>,
-    pub extra_planes: u64,
-    pub pages: u64,
-    pub copied: u64,
-    pub added: u64,
-    pub touches: Touches,
+pub(crate) struct Quantities {
+    pub(crate) planes: Option<PlaneChange>,
+    pub(crate) extra_planes: u64,
+    pub(crate) pages: u64,
+    pub(crate) copied: u64,
+    pub(crate) added: u64,
+    pub(crate) touches: Touches,
 }
 
 #[derive(Clone, Default)]
-pub struct Twin {
-    pub live: Vec<Owned>,
-    pub next: u64,
+pub(crate) struct Twin {
+    pub(crate) live: Vec<Owned>,
+    pub(crate) next: u64,
     /// Kind and planes of the budget of each open region.
-    pub regions: BTreeMap<u8, (RegionKind, u32)>,
-    pub recent: Vec<u8>,
-    pub bytes: BTreeMap<u64, u8>,
-    pub read: BTreeSet<u64>,
-    pub written: BTreeSet<u64>,
-    pub foreign: BTreeSet<u8>,
-    pub limit: u64,
+    pub(crate) regions: BTreeMap<u8, (RegionKind, u32)>,
+    pub(crate) recent: Vec<u8>,
+    pub(crate) bytes: BTreeMap<u64, u8>,
+    pub(crate) read: BTreeSet<u64>,
+    pub(crate) written: BTreeSet<u64>,
+    pub(crate) foreign: BTreeSet<u8>,
+    pub(crate) limit: u64,
 }
 
-pub fn is_block(size: u64, flags: Flags) -> bool {
+pub(crate) fn is_block(size: u64, flags: Flags) -> bool {
     let whole = Flags::SHARED | Flags::PINNED | Flags::EXECUTABLE | Flags::ATOMIC | Flags::READ_ONLY;
     size <= MAX_BLOCK_BYTES && !flags.intersects(whole)
 }
 
-pub fn block_bytes(size: u64) -> u64 {
+pub(crate) fn block_bytes(size: u64) -> u64 {
     BLOCK_BYTES.iter().map(|&bytes| u64::from(bytes)).find(|&bytes| bytes >= size).unwrap()
 }
 
-pub fn pages_of(size: u64) -> u64 {
+pub(crate) fn pages_of(size: u64) -> u64 {
     size.div_ceil(PAGE)
 }
 
 impl Owned {
-    pub fn is_block(&self) -> bool {
+    pub(crate) fn is_block(&self) -> bool {
         is_block(self.size, self.flags)
     }
 
-    pub fn region(&self) -> u8 {
+    pub(crate) fn region(&self) -> u8 {
         u8::try_from(self.address >> 32).unwrap()
     }
 
     /// The numbers of its pages: addresses divided by the size of a page.
-    pub fn pages(&self) -> std::ops::Range<u64> {
+    pub(crate) fn pages(&self) -> std::ops::Range<u64> {
         let first = self.address / PAGE;
         if self.is_block() { first..first + 1 } else { first..first + pages_of(self.size) }
     }
@@ -92,7 +92,7 @@ impl Owned {
         }
     }
 
-    pub fn permissions(&self) -> Permissions {
+    pub(crate) fn permissions(&self) -> Permissions {
         let bit = |is_set, bit: u8| if is_set { bit } else { 0 };
         let is = |flag| self.flags.contains(flag);
         Permissions::from_bits(
@@ -104,13 +104,15 @@ impl Owned {
         .unwrap()
     }
 
-    pub fn is_movable(&self) -> bool {
+    pub(crate) fn is_movable(&self) -> bool {
         let keeps = self.flags.intersects(Flags::PINNED | Flags::SHARED | Flags::ATOMIC);
-        !keeps && self.kind != RegionKind::Shared && !(self.flags.contains(Flags::CONTIGUOUS) && self.size > PAGE)
+        !keeps
+            && self.kind != RegionKind::Shared
+            && !(self.flags.contains(Flags::CONTIGUOUS) && self.size > PAGE)
     }
 }
 
-pub fn default_region(kind: RegionKind) -> Option<u8> {
+pub(crate) fn default_region(kind: RegionKind) -> Option<u8> {
     [(RegionKind::Heap, 3), (RegionKind::Transient, 5), (RegionKind::Shared, 6)]
         .into_iter()
         .find(|(other, _)| *other == kind)
@@ -118,20 +120,20 @@ pub fn default_region(kind: RegionKind) -> Option<u8> {
 }
 
 /// Where a request goes: address, frames of its pages, planes by which the region grows, planes beyond the first.
-pub struct Found {
-    pub address: u64,
-    pub frames: Vec<u32>,
-    pub growth: u32,
-    pub extra: u64,
-    pub shares_page: bool,
+pub(crate) struct Found {
+    pub(crate) address: u64,
+    pub(crate) frames: Vec<u32>,
+    pub(crate) growth: u32,
+    pub(crate) extra: u64,
+    pub(crate) shares_page: bool,
 }
 
 impl Twin {
-    pub fn new(foreign: &[u8], limit: u64) -> Self {
+    pub(crate) fn new(foreign: &[u8], limit: u64) -> Self {
         Self { next: 1, foreign: foreign.iter().copied().collect(), limit, ..Self::default() }
     }
 
-    pub fn find(&self, address: u64) -> Result<usize, Error> {
+    pub(crate) fn find(&self, address: u64) -> Result<usize, Error> {
         let region = u8::try_from(address >> 32).ok().filter(|region| self.regions.contains_key(region));
         region.ok_or(Error::ForeignRegion { address })?;
         let holds = |owned: &Owned| owned.address <= address && address - owned.address < owned.size;
@@ -142,7 +144,7 @@ impl Twin {
         self.regions.values().filter(|(other, _)| *other == kind).map(|(_, planes)| u64::from(*planes)).sum()
     }
 
-    pub fn frames_in_use(&self) -> u64 {
+    pub(crate) fn frames_in_use(&self) -> u64 {
         self.regions.keys().map(|&region| self.used_frames(region).len() as u64).sum()
     }
 
@@ -161,12 +163,20 @@ impl Twin {
         (free + count <= start + (1 << 20)).then_some(free)
     }
 
-    pub fn place(&self, region: u8, kind: RegionKind, size: u64, flags: Flags, prices: &dyn AllocationPrices) -> Option<Found> {
+    pub(crate) fn place(
+        &self,
+        region: u8,
+        kind: RegionKind,
+        size: u64,
+        flags: Flags,
+        prices: &dyn AllocationPrices,
+    ) -> Option<Found> {
         let planes = self.regions.get(&region).map_or(0, |found| found.1);
         if !is_block(size, flags) {
             let page = self.first_free_pages(region, pages_of(size))?;
             let count = u32::try_from(pages_of(size)).unwrap();
-            let found = self.place_frames(region, kind, planes, count, flags.contains(Flags::CONTIGUOUS), prices)?;
+            let found =
+                self.place_frames(region, kind, planes, count, flags.contains(Flags::CONTIGUOUS), prices)?;
             return Some(Found { address: page * PAGE, ..found });
         }
         let bytes = block_bytes(size);
@@ -202,8 +212,10 @@ impl Twin {
         }
         let mut order: Vec<u8> =
             default_region(kind).into_iter().filter(|region| !self.foreign.contains(region)).collect();
-        let open: Vec<u8> = self.regions.iter().filter(|(_, found)| found.0 == kind).map(|(&region, _)| region).collect();
-        let mut recent: Vec<u8> = self.recent.iter().copied().filter(|region| open.contains(region)).collect();
+        let open: Vec<u8> =
+            self.regions.iter().filter(|(_, found)| found.0 == kind).map(|(&region, _)| region).collect();
+        let mut recent: Vec<u8> =
+            self.recent.iter().copied().filter(|region| open.contains(region)).collect();
         order.append(&mut recent);
         let mut rest = open;
         rest.sort_by_key(|&region| {
@@ -211,11 +223,17 @@ impl Twin {
             (std::cmp::Reverse(free), region)
         });
         order.append(&mut rest);
-        order.extend((0x10..=0x7F).find(|region| !self.foreign.contains(region) && !self.regions.contains_key(region)));
+        order.extend(
+            (0x10..=0x7F).find(|region| !self.foreign.contains(region) && !self.regions.contains_key(region)),
+        );
         Ok(order)
     }
 
-    pub fn allocate(&mut self, request: &AllocationRequest, prices: &dyn AllocationPrices) -> Result<(u64, Quantities), Error> {
+    pub(crate) fn allocate(
+        &mut self,
+        request: &AllocationRequest,
+        prices: &dyn AllocationPrices,
+    ) -> Result<(u64, Quantities), Error> {
         let AllocationRequest { size, kind, flags, owner, .. } = *request;
         if size == 0 {
             return Err(Error::ZeroSize);
@@ -230,7 +248,9 @@ impl Twin {
             return Err(Error::WriteExecute);
         }
         let order = self.choose(request)?;
-        let found = order.into_iter().find_map(|region| Some((region, self.place(region, kind, size, flags, prices)?)));
+        let found = order
+            .into_iter()
+            .find_map(|region| Some((region, self.place(region, kind, size, flags, prices)?)));
         let (region, found) = found.ok_or(Error::Exhausted { size })?;
         let more = if found.shares_page { 0 } else { found.frames.len() as u64 };
         self.check_limit(more)?;
@@ -254,7 +274,11 @@ impl Twin {
 
     fn check_limit(&self, more: u64) -> Result<(), Error> {
         let frames = self.frames_in_use() + more;
-        if frames > self.limit { Err(Error::FrameLimit { frames, limit: self.limit }) } else { Ok(()) }
+        if more > 0 && frames > self.limit {
+            Err(Error::FrameLimit { frames, limit: self.limit })
+        } else {
+            Ok(())
+        }
     }
 
     fn used(&mut self, region: u8) {
@@ -266,10 +290,11 @@ impl Twin {
     /// Whether others have blocks of the page of this one.
     fn shares_page(&self, index: usize) -> bool {
         let page = self.live[index].address / PAGE;
-        self.live[index].is_block() && self.live.iter().filter(|owned| owned.pages().contains(&page)).count() > 1
+        self.live[index].is_block()
+            && self.live.iter().filter(|owned| owned.pages().contains(&page)).count() > 1
     }
 
-    pub fn free(&mut self, address: u64, owner: &Hash) -> Result<Quantities, Error> {
+    pub(crate) fn free(&mut self, address: u64, owner: &Hash) -> Result<Quantities, Error> {
         let index = self.find(address)?;
         let start = self.live[index].address;
         if start != address {
@@ -286,7 +311,8 @@ impl Twin {
         let owned = self.live[index].clone();
         let mut quantities = Quantities::default();
         if shares_page {
-            quantities.touches.first_writes = self.store(owned.address, owned.extent().end - owned.address, |_| 0);
+            quantities.touches.first_writes =
+                self.store(owned.address, owned.extent().end - owned.address, |_| 0);
         } else {
             quantities.pages = owned.pages().end - owned.pages().start;
             self.drop_pages(owned.pages());
@@ -302,7 +328,7 @@ impl Twin {
     }
 
     /// Writes bytes and tells how many pages are written first.
-    pub fn store(&mut self, address: u64, length: u64, byte: impl Fn(u64) -> u8) -> u32 {
+    pub(crate) fn store(&mut self, address: u64, length: u64, byte: impl Fn(u64) -> u8) -> u32 {
         for at in address..address + length {
             match byte(at) {
                 0 => self.bytes.remove(&at),
@@ -317,7 +343,7 @@ impl Twin {
         u32::from(!self.written.contains(&page) && self.read.insert(page))
     }
 
-    pub fn resize(
+    pub(crate) fn resize(
         &mut self,
         address: u64,
         size: u64,
@@ -392,7 +418,9 @@ impl Twin {
             (growth, quantities.extra_planes, quantities.copied) = (found.growth, found.extra, low);
             let content: Vec<u8> = (0..low).map(|at| self.byte(start + at)).collect();
             let extent = if found.shares_page { block_bytes(size) } else { low };
-            let byte = |at: u64| usize::try_from(at - found.address).ok().and_then(|at| content.get(at)).copied().unwrap_or(0);
+            let byte = |at: u64| {
+                usize::try_from(at - found.address).ok().and_then(|at| content.get(at)).copied().unwrap_or(0)
+            };
             quantities.touches.first_writes = self.store(found.address, extent, byte);
             if shares_page {
                 quantities.touches.first_writes += self.store(start, block_bytes(old.size), |_| 0);
@@ -414,28 +442,29 @@ impl Twin {
     fn move_pages(&mut self, from: std::ops::Range<u64>, to: u64) {
         let place = |page: u64| if from.contains(&page) { to + (page - from.start) } else { page };
         let bytes = std::mem::take(&mut self.bytes);
-        self.bytes = bytes.into_iter().map(|(at, byte)| (place(at / PAGE) * PAGE + at % PAGE, byte)).collect();
+        self.bytes =
+            bytes.into_iter().map(|(at, byte)| (place(at / PAGE) * PAGE + at % PAGE, byte)).collect();
         for set in [&mut self.read, &mut self.written] {
             *set = set.iter().map(|&page| place(page)).collect();
         }
     }
 
-    pub fn byte(&self, address: u64) -> u8 {
+    pub(crate) fn byte(&self, address: u64) -> u8 {
         self.bytes.get(&address).copied().unwrap_or(0)
     }
 
-    pub fn permissions_at(&self, address: u64) -> Permissions {
+    pub(crate) fn permissions_at(&self, address: u64) -> Permissions {
         let owned = self.live.iter().find(|owned| owned.pages().contains(&(address / PAGE)));
         owned.map_or(Permissions::NONE, Owned::permissions)
     }
 
-    pub fn resolve(&self, handle: u64) -> Result<u64, Error> {
+    pub(crate) fn resolve(&self, handle: u64) -> Result<u64, Error> {
         let found = self.live.iter().find(|owned| owned.id << 24 | u64::from(owned.slot) == handle);
         found.map(|owned| owned.address).ok_or(Error::StaleHandle { handle })
     }
 
     /// A property of the allocator's.
-    pub fn query(&self, address: u64, property: Property) -> Result<u64, Error> {
+    pub(crate) fn query(&self, address: u64, property: Property) -> Result<u64, Error> {
         let region = u8::try_from(address >> 32).ok().filter(|region| self.regions.contains_key(region));
         let region = region.ok_or(Error::ForeignRegion { address })?;
         let (kind, planes) = self.regions[&region];
@@ -461,8 +490,9 @@ impl Twin {
         })
     }
 
-    pub fn settle(&mut self) {
-        let ends = |owned: &Owned| owned.flags.contains(Flags::TEMPORARY) || owned.kind == RegionKind::Transient;
+    pub(crate) fn settle(&mut self) {
+        let ends =
+            |owned: &Owned| owned.flags.contains(Flags::TEMPORARY) || owned.kind == RegionKind::Transient;
         while let Some(index) = self.live.iter().position(ends) {
             self.free_index(index);
         }

@@ -24,7 +24,7 @@ fn record(owned: &Owned) -> AllocationRecord {
 }
 
 impl Twin {
-    pub fn records_root(&self) -> Hash {
+    pub(crate) fn records_root(&self) -> Hash {
         let length = self.live.iter().map(|owned| owned.slot + 1).max().unwrap_or(0);
         let mut leaves = vec![ZERO_HASH; length as usize];
         for owned in &self.live {

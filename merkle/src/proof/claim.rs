@@ -6,7 +6,7 @@ use core::ops::Range;
 use thiserror::Error;
 
 use super::{CLAIMS_LIMIT, LimitError};
-use crate::layout::{self, GENERATIVE_KIND, LayoutError, REGION_BYTES};
+use crate::layout::{self, ALLOCATIONS_LIMIT, GENERATIVE_KIND, LayoutError, REGION_BYTES};
 
 /// Bytes that all claims of a proof may name together.
 pub const CLAIMED_BYTES_LIMIT: u64 = 16 << 20;
@@ -19,9 +19,9 @@ const ALLOCATION: u64 = 2;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
     /// 0: the bytes `address .. address + length`. 1: the header of the region that begins at `address`, or its
-    /// absence; `length` is 0. 2: an allocation record, not supported yet.
+    /// absence; `length` is 0. 2: the allocation record in slot `address`, or its absence; `length` is 0.
     pub kind: u64,
-    /// Packed program address, 40 bits.
+    /// Packed program address, 40 bits, or number of a slot.
     pub address: u64,
     /// Length in bytes.
     pub length: u64,
@@ -42,9 +42,16 @@ pub enum ClaimError {
         /// The claim's kind.
         kind: u64,
     },
-    /// Allocation records are not part of the state yet.
-    #[error("claims about allocation records (kind 2) are not supported yet")]
-    AllocationRecord,
+    /// An allocation claim names a slot and has no length.
+    #[error(
+        "an allocation claim needs a slot below {ALLOCATIONS_LIMIT} and length 0, not {address:#x} and {length}"
+    )]
+    AllocationForm {
+        /// The claim's address: a slot.
+        address: u64,
+        /// The claim's length.
+        length: u64,
+    },
     /// A malformed address, or a cap of an impossible size.
     #[error(transparent)]
     Layout(#[from] LayoutError),
@@ -117,38 +124,85 @@ impl Claim {
         Self { kind: REGION, address: u64::from(region) * REGION_BYTES, length: 0 }
     }
 
+    /// The allocation record in a slot, or its absence.
+    pub fn allocation(slot: u32) -> Self {
+        Self { kind: ALLOCATION, address: u64::from(slot), length: 0 }
+    }
+
     /// What the claim names, if it is well formed. Of the bytes that all claims may name, `left` are left.
     fn subject(&self, left: u64) -> Result<Subject, ClaimError> {
-        let (address, length) = (self.address, self.length);
-        let (region, offset) = match self.kind {
-            BYTES | REGION => layout::split_address(address)?,
-            ALLOCATION => return Err(ClaimError::AllocationRecord),
-            kind => return Err(ClaimError::UnknownKind { kind }),
-        };
-        let start = u64::from(offset);
-        if self.kind == REGION {
-            let well_formed = start == 0 && length == 0;
-            return if well_formed {
-                Ok(Subject { region, bytes: None })
-            } else {
-                Err(ClaimError::RegionForm { address, length })
-            };
+        match self.kind {
+            BYTES => self.bytes_subject(left),
+            REGION => self.region_subject(),
+            ALLOCATION => self.allocation_subject(),
+            kind => Err(ClaimError::UnknownKind { kind }),
         }
+    }
+
+    fn bytes_subject(&self, left: u64) -> Result<Subject, ClaimError> {
+        let (address, length) = (self.address, self.length);
+        let (region, offset) = layout::split_address(address)?;
         if length == 0 || length > left {
             return Err(ClaimError::Length { length, left });
         }
+        let start = u64::from(offset);
         if start + length > REGION_BYTES {
             return Err(ClaimError::LeavesRegion { address, length });
         }
-        Ok(Subject { region, bytes: Some(start..start + length) })
+        Ok(Subject::Bytes { region, bytes: start..start + length })
+    }
+
+    fn region_subject(&self) -> Result<Subject, ClaimError> {
+        let (address, length) = (self.address, self.length);
+        match (layout::split_address(address)?, length) {
+            ((region, 0), 0) => Ok(Subject::Region(region)),
+            _ => Err(ClaimError::RegionForm { address, length }),
+        }
+    }
+
+    fn allocation_subject(&self) -> Result<Subject, ClaimError> {
+        let (address, length) = (self.address, self.length);
+        if address >= ALLOCATIONS_LIMIT || length != 0 {
+            return Err(ClaimError::AllocationForm { address, length });
+        }
+        Ok(Subject::Allocation(address))
     }
 }
 
 /// What a well-formed claim names.
-pub(super) struct Subject {
-    pub(super) region: u8,
-    /// Byte offsets in the region, never empty; `None` for a claim about the region as such.
-    pub(super) bytes: Option<Range<u64>>,
+pub(super) enum Subject {
+    /// Byte offsets in a region, never none.
+    Bytes { region: u8, bytes: Range<u64> },
+    /// A region as such.
+    Region(u8),
+    /// The record in a slot, which is below the limit.
+    Allocation(u64),
+}
+
+impl Subject {
+    /// The region whose header the claim is about, or whose header tells where its bytes lie.
+    pub(super) fn region(&self) -> Option<u8> {
+        match self {
+            Self::Bytes { region, .. } | Self::Region(region) => Some(*region),
+            Self::Allocation(_) => None,
+        }
+    }
+
+    /// The bytes that it names, if it names any.
+    pub(super) fn bytes(&self) -> Option<&Range<u64>> {
+        match self {
+            Self::Bytes { bytes, .. } => Some(bytes),
+            Self::Region(_) | Self::Allocation(_) => None,
+        }
+    }
+
+    /// The slot of the record that it names, if it names one.
+    pub(super) fn slot(&self) -> Option<u64> {
+        match self {
+            Self::Allocation(slot) => Some(*slot),
+            Self::Bytes { .. } | Self::Region(_) => None,
+        }
+    }
 }
 
 /// What the claims name, in their order.
@@ -161,7 +215,7 @@ pub(super) fn subjects(claims: &[Claim]) -> Result<Vec<Subject>, ClaimError> {
     let mut subjects = Vec::with_capacity(claims.len());
     for claim in claims {
         let subject = claim.subject(left)?;
-        left -= subject.bytes.as_ref().map_or(0, |bytes| bytes.end - bytes.start);
+        left -= subject.bytes().map_or(0, |bytes| bytes.end - bytes.start);
         subjects.push(subject);
     }
     Ok(subjects)

@@ -1,12 +1,13 @@
 //! Which leaves prove a list of claims: the one rule that the prover follows and the verifier demands.
 
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use super::claim::{Claim, ClaimError, Subject, subjects};
 use crate::gindex::GeneralizedIndex;
-use crate::layout::{self, CHUNK_BYTES, CapLayout, PAGE_BYTES};
+use crate::layout::{self, ALLOCATIONS_LIMIT, CHUNK_BYTES, CapLayout, LayoutError, PAGE_BYTES};
 use crate::leaf::RegionHeader;
 
 /// A present region whose content can be proven.
@@ -16,31 +17,40 @@ pub(super) struct PlainRegion {
     pub(super) places: CapLayout,
 }
 
-/// Well-formed claims, and the regions they name.
+/// Well-formed claims, and what tells where their leaves lie.
 pub(super) struct Plan {
     /// What each claim names.
     pub(super) subjects: Vec<Subject>,
     regions: BTreeMap<u8, Option<PlainRegion>>,
+    /// Length of the list of allocations, if a claim names a slot of it.
+    slots: Option<u64>,
 }
 
 impl Plan {
-    /// Asks `header` once for each region that is named; it answers `None` for an absent one.
+    /// Asks `header` once for each region that is named; it answers `None` for an absent one. Asks for the length of the list
+    /// of allocations if a slot is named.
     pub(super) fn new<E: From<ClaimError>>(
         claims: &[Claim],
         header: impl Fn(u8) -> Result<Option<RegionHeader>, E>,
+        slots: impl FnOnce() -> Result<u64, E>,
     ) -> Result<Self, E> {
         let subjects = subjects(claims)?;
         let mut regions = BTreeMap::new();
-        for Subject { region, bytes } in &subjects {
-            if !regions.contains_key(region) {
-                let header = header(*region)?;
-                regions.insert(*region, header.map(|header| plain_region(*region, header)).transpose()?);
-            }
-            if let Some(bytes) = bytes {
-                check_within(bytes, *region, regions[region])?;
+        for subject in &subjects {
+            let Some(region) = subject.region() else { continue };
+            let present = match regions.entry(region) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(place) => {
+                    *place.insert(header(region)?.map(|header| plain_region(region, header)).transpose()?)
+                }
+            };
+            if let Some(bytes) = subject.bytes() {
+                check_within(bytes, region, present)?;
             }
         }
-        Ok(Self { subjects, regions })
+        let names_slot = subjects.iter().any(|subject| subject.slot().is_some());
+        let slots = names_slot.then(slots).transpose()?.map(check_slots).transpose()?;
+        Ok(Self { subjects, regions, slots })
     }
 
     /// The region, if it is present. It must be one that a claim names.
@@ -48,17 +58,25 @@ impl Plan {
         self.regions[&region]
     }
 
-    /// The places of the leaves that prove the claims, strictly descending.
+    /// Whether a slot lies within the list of allocations. Behind its length all are free.
+    pub(super) fn has_slot(&self, slot: u64) -> bool {
+        self.slots.is_some_and(|slots| slot < slots)
+    }
+
+    /// The places of the leaves that prove the claims, strictly descending. Stops when there are more than `limit`.
     ///
     /// An absent region is proven by its leaf. Of a present one the list has meta, size, and every chunk that claimed
-    /// bytes touch, where the leaf of a zero page stands for all its chunks. Stops when there are more than `limit`.
+    /// bytes touch, where the leaf of a zero page stands for all its chunks. A record is proven by its chunks, a free slot
+    /// by its zero leaf; the length of the list of allocations goes with both, and alone proves that a slot lies behind it.
     pub(super) fn leaf_indices(
         &self,
         page_is_zero: impl Fn(u8, u32, GeneralizedIndex) -> bool,
+        slot_is_free: impl Fn(GeneralizedIndex) -> bool,
         limit: usize,
     ) -> Result<Vec<GeneralizedIndex>, ClaimError> {
-        let mut claimed = self.claimed_chunks();
         let mut indices = Vec::new();
+        self.push_allocations(&mut indices, slot_is_free, limit)?;
+        let mut claimed = self.claimed_chunks();
         for (&region, present) in &self.regions {
             let Some(PlainRegion { places, .. }) = present else {
                 indices.push(layout::region(region));
@@ -73,23 +91,47 @@ impl Plan {
                 } else if indices.last() != Some(&page) {
                     indices.push(page);
                 }
-                if indices.len() > limit {
-                    return Err(ClaimError::Leaves { limit });
-                }
+                check_leaves(&indices, limit)?;
             }
         }
         indices.sort_unstable_by(|a, b| b.cmp(a));
         Ok(indices)
     }
 
+    /// Adds the places of what proves the claims about slots.
+    fn push_allocations(
+        &self,
+        indices: &mut Vec<GeneralizedIndex>,
+        slot_is_free: impl Fn(GeneralizedIndex) -> bool,
+        limit: usize,
+    ) -> Result<(), ClaimError> {
+        if self.slots.is_none() {
+            return Ok(());
+        }
+        indices.push(layout::allocations_length());
+        let mut slots: Vec<u64> = self.subjects.iter().filter_map(Subject::slot).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        for slot in slots.into_iter().filter(|slot| self.has_slot(*slot)) {
+            let place = layout::allocation(slot)?;
+            if slot_is_free(place) {
+                indices.push(place);
+            } else {
+                indices.extend(layout::allocation_chunks(slot)?);
+            }
+            check_leaves(indices, limit)?;
+        }
+        Ok(())
+    }
+
     /// By region, the claimed bytes rounded out to whole chunks, as ascending ranges that do not overlap.
     fn claimed_chunks(&self) -> BTreeMap<u8, Vec<Range<u64>>> {
         let mut claimed: BTreeMap<u8, Vec<Range<u64>>> = BTreeMap::new();
-        for Subject { region, bytes } in &self.subjects {
-            let whole = bytes
-                .iter()
-                .map(|Range { start, end }| start - start % CHUNK_BYTES..end.next_multiple_of(CHUNK_BYTES));
-            claimed.entry(*region).or_default().extend(whole);
+        for subject in &self.subjects {
+            if let Subject::Bytes { region, bytes: Range { start, end } } = subject {
+                let whole = start - start % CHUNK_BYTES..end.next_multiple_of(CHUNK_BYTES);
+                claimed.entry(*region).or_default().push(whole);
+            }
         }
         for ranges in claimed.values_mut() {
             ranges.sort_unstable_by_key(|range| range.start);
@@ -109,6 +151,14 @@ fn plain_region(region: u8, header: RegionHeader) -> Result<PlainRegion, ClaimEr
         return Err(ClaimError::RegionKind { region, kind: header.kind() });
     }
     Ok(PlainRegion { header, places: CapLayout::new(layout::cap(region), header.size)? })
+}
+
+fn check_slots(length: u64) -> Result<u64, ClaimError> {
+    if length > ALLOCATIONS_LIMIT { Err(LayoutError::Slots { length }.into()) } else { Ok(length) }
+}
+
+fn check_leaves(indices: &[GeneralizedIndex], limit: usize) -> Result<(), ClaimError> {
+    if indices.len() > limit { Err(ClaimError::Leaves { limit }) } else { Ok(()) }
 }
 
 fn check_within(bytes: &Range<u64>, region: u8, present: Option<PlainRegion>) -> Result<(), ClaimError> {

@@ -5,6 +5,9 @@ use thiserror::Error;
 use super::plan::Plan;
 use super::{Claim, ClaimError, LimitError, MemoryProof, NODES_LIMIT, PROOF_VERSION};
 use crate::gindex::GeneralizedIndex;
+use crate::hash::ZERO_HASH;
+use crate::layout;
+use crate::leaf::decode_uint64_chunk;
 use crate::multiproof::{MultiproofError, helper_indices};
 use crate::state::StateTree;
 
@@ -37,9 +40,14 @@ impl MemoryProof {
     /// state has holes or contradicts itself.
     pub fn prove(state: &impl StateTree, claims: &[Claim]) -> Result<Self, ProveError> {
         let node = |index| state.node(index).ok_or(ProveError::MissingNode { index });
-        let plan = Plan::new(claims, |region| Ok::<_, ClaimError>(state.region(region)))?;
+        let slots = || {
+            let index = layout::allocations_length();
+            decode_uint64_chunk(&node(index)?).map_err(|_| ProveError::MissingNode { index })
+        };
+        let plan = Plan::new(claims, |region| Ok(state.region(region)), slots)?;
         let page_is_zero = |region, page, _| state.page_is_zero(region, page);
-        let indices = plan.leaf_indices(page_is_zero, NODES_LIMIT)?;
+        let slot_is_free = |place| state.node(place) == Some(ZERO_HASH);
+        let indices = plan.leaf_indices(page_is_zero, slot_is_free, NODES_LIMIT)?;
         let helpers = helper_indices(&indices)?;
         LimitError::check("helpers", helpers.len(), NODES_LIMIT)?;
         Ok(Self {

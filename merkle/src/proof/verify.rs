@@ -1,5 +1,6 @@
 //! Verifying memory proofs with nothing but a trusted root and the claims one cares about.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -8,6 +9,7 @@ use thiserror::Error;
 use super::claim::Subject;
 use super::plan::{PlainRegion, Plan, by_page, offset};
 use super::{Claim, ClaimError, DecodeError, LimitError, MemoryProof, PROOF_VERSION};
+use crate::allocation::AllocationRecord;
 use crate::gindex::GeneralizedIndex;
 use crate::hash::{Hash, ZERO_HASH};
 use crate::layout::{self, CHUNK_BYTES, CapLayout};
@@ -26,6 +28,8 @@ pub enum Proven {
     },
     /// The header of the region of a region claim; `None` if the region is absent.
     Region(Option<RegionHeader>),
+    /// The record in the slot of an allocation claim; `None` if the slot is free. Boxed, so that a value takes little space.
+    Allocation(Option<Box<AllocationRecord>>),
 }
 
 impl Proven {
@@ -33,7 +37,7 @@ impl Proven {
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Bytes { data, .. } => Some(data),
-            Self::Region(_) => None,
+            Self::Region(_) | Self::Allocation(_) => None,
         }
     }
 }
@@ -88,6 +92,14 @@ pub enum VerifyError {
         /// The region.
         region: u8,
     },
+    /// A slot is claimed, and the length of the list of allocations is not listed.
+    #[error("the proof says nothing of the length of the list of allocations")]
+    SlotsMissing,
+    /// An integer of the list of allocations is malformed.
+    #[error(
+        "the length of the list of allocations, or an integer of a record, has a nonzero byte in its padding"
+    )]
+    AllocationPadding,
     /// The list of indices is not the one that follows from the claims and the proven sizes.
     #[error("the generalized indices are not those that the claims need")]
     Indices,
@@ -122,15 +134,15 @@ impl MemoryProof {
         self.check_limits()?;
         self.check_header(trusted_root, claims)?;
         let leaves = ListedLeaves { indices: &self.gindices, leaves: &self.leaves };
-        let plan = Plan::new(claims, |region| leaves.header(region))?;
-        // Whether a page is zero is the proof's to say: its leaf is listed, and zero, instead of its chunks.
-        let page_is_zero = |_, _, page| leaves.get(page) == Some(&ZERO_HASH);
-        let indices = plan.leaf_indices(page_is_zero, self.gindices.len())?;
+        let plan = Plan::new(claims, |region| leaves.header(region), || leaves.slots())?;
+        // Whether a page is zero or a slot free is the proof's to say: its leaf is listed, and zero, instead of its chunks.
+        let is_zero = |place| leaves.get(place) == Some(&ZERO_HASH);
+        let indices = plan.leaf_indices(|_, _, page| is_zero(page), is_zero, self.gindices.len())?;
         if !indices.iter().map(|index| index.get()).eq(self.gindices.iter().copied()) {
             return Err(VerifyError::Indices);
         }
         verify_multiproof(&indices, &self.leaves, &self.helpers, trusted_root)?;
-        plan.subjects.iter().map(|subject| leaves.value(subject, plan.region(subject.region))).collect()
+        plan.subjects.iter().map(|subject| leaves.value(subject, &plan)).collect()
     }
 
     /// All nodes that the multiproof gives or that follow from it, in descending order of their indices. They show how the
@@ -192,14 +204,38 @@ impl ListedLeaves<'_> {
         }
     }
 
+    /// What the leaves say of the length of the list of allocations.
+    fn slots(&self) -> Result<u64, VerifyError> {
+        let length = self.get(layout::allocations_length()).ok_or(VerifyError::SlotsMissing)?;
+        decode_uint64_chunk(length).map_err(|_| VerifyError::AllocationPadding)
+    }
+
     /// The value of a claim, once the list has been found equal to the plan's.
-    fn value(&self, subject: &Subject, region: Option<PlainRegion>) -> Result<Proven, VerifyError> {
-        match (&subject.bytes, region) {
-            (Some(bytes), Some(region)) => {
-                Ok(Proven::Bytes { data: self.bytes(&region.places, bytes)?, region: region.header })
+    fn value(&self, subject: &Subject, plan: &Plan) -> Result<Proven, VerifyError> {
+        match subject {
+            Subject::Bytes { region, bytes } => {
+                let PlainRegion { header, places } =
+                    plan.region(*region).ok_or(ClaimError::RegionAbsent { region: *region })?;
+                Ok(Proven::Bytes { data: self.bytes(&places, bytes)?, region: header })
             }
-            (_, region) => Ok(Proven::Region(region.map(|region| region.header))),
+            Subject::Region(region) => Ok(Proven::Region(plan.region(*region).map(|region| region.header))),
+            Subject::Allocation(slot) => {
+                let record = if plan.has_slot(*slot) { self.record(*slot)? } else { None };
+                Ok(Proven::Allocation(record.map(Box::new)))
+            }
         }
+    }
+
+    /// The record in a slot within the list's length; `None` if its zero leaf is listed instead.
+    fn record(&self, slot: u64) -> Result<Option<AllocationRecord>, VerifyError> {
+        let mut chunks = [ZERO_HASH; 8];
+        for (chunk, place) in
+            chunks.iter_mut().zip(layout::allocation_chunks(slot).map_err(ClaimError::from)?)
+        {
+            let Some(leaf) = self.get(place) else { return Ok(None) };
+            *chunk = *leaf;
+        }
+        AllocationRecord::from_chunks(&chunks).map(Some).map_err(|_| VerifyError::AllocationPadding)
     }
 
     fn bytes(&self, places: &CapLayout, bytes: &Range<u64>) -> Result<Vec<u8>, ClaimError> {

@@ -15,7 +15,7 @@ use travertine_merkle::{
     Claim, MemoryProof, StateTree, TransitionProof, layout, uint64_chunk, verify_memory_proof,
     verify_transition_proof,
 };
-use twin::{Cap, State, lcg, lcg_page, meta};
+use twin::{Allocations, Cap, State, lcg, lcg_page, meta, record};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -25,6 +25,10 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const FACTOR: usize = 5;
 /// And for proofs of a few bytes.
 const CONSTANT: usize = 1 << 14;
+
+/// Bytes of a proven record.
+const RECORD_BYTES: u64 = 112;
+const _: () = assert!(size_of::<travertine_merkle::AllocationRecord>() as u64 == RECORD_BYTES);
 
 #[track_caller]
 fn bounded<T>(proof: usize, values: u64, verify: impl FnOnce() -> T) -> T {
@@ -41,7 +45,12 @@ fn bounded<T>(proof: usize, values: u64, verify: impl FnOnce() -> T) -> T {
 }
 
 fn check(proof: &[u8], root: &[u8; 32], claims: &[Claim]) -> bool {
-    let values = claims.iter().filter(|claim| claim.kind == 0).map(|claim| claim.length).sum();
+    let value = |claim: &Claim| match claim.kind {
+        0 => claim.length,
+        1 => 0,
+        _ => RECORD_BYTES,
+    };
+    let values = claims.iter().map(value).sum();
     let valid = bounded(proof.len(), values, || verify_memory_proof(proof, root, claims).is_ok());
     // A proof that is refused yields no values.
     if !valid {
@@ -53,8 +62,12 @@ fn check(proof: &[u8], root: &[u8; 32], claims: &[Claim]) -> bool {
 fn state(pages: u32) -> State {
     let page = |page: u32| (3 * page, lcg_page(u64::from(page)));
     let cap = Cap { size: 1 << 30, pages: (0..pages).map(page).collect() };
+    let allocations = Allocations((0..150).map(|slot| (7 * slot, record(slot))).collect());
     let small = Cap { size: PAGE_BYTES, pages: [(0, lcg_page(9))].into() };
-    State { regions: [(2, (meta(3, 3, 0), cap)), (7, (meta(4, 3, 0), small))].into() }
+    State {
+        regions: [(2, (meta(3, 3, 0), cap)), (7, (meta(4, 3, 0), small))].into(),
+        allocations: Some(allocations),
+    }
 }
 
 /// One test, so that nothing else allocates meanwhile.
@@ -71,6 +84,8 @@ fn verifiers_allocate_in_proportion_to_the_proof() {
         vec![Claim::bytes(start + 100 * PAGE_BYTES, 16 << 20)],
         chunks,
         vec![Claim::region(2); 65_536],
+        vec![Claim::allocation(1); 65_536],
+        (0..60_000).map(Claim::allocation).collect(),
     ] {
         let proof = MemoryProof::prove(&state, &claims).unwrap();
         let encoded = proof.encode().unwrap();

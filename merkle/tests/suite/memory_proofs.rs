@@ -3,13 +3,13 @@
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use travertine_merkle::layout::{PAGE_BYTES, REGION_BYTES, REGION_PAGES};
+use travertine_merkle::layout::{ALLOCATIONS_LIMIT, PAGE_BYTES, REGION_BYTES, REGION_PAGES};
 use travertine_merkle::{
     CapContent, Claim, Hash, MemoryProof, Proven, SingleProof, StateTree, VerifyError, layout,
     verify_memory_proof,
 };
 
-use crate::twin::{Cap, Page, State, lcg_page, meta};
+use crate::twin::{Allocations, Cap, Page, State, lcg_page, meta, record};
 
 const PAGE_COUNTS: [u64; 7] = [1, 2, 3, 5, 8, 257, REGION_PAGES];
 
@@ -36,13 +36,21 @@ fn any_cap() -> impl Strategy<Value = Cap> {
 pub(crate) fn any_state() -> impl Strategy<Value = State> {
     let header = (0..9_u8, any::<u8>(), 0..1_u64 << 48)
         .prop_map(|(kind, permissions, flags)| meta(kind, permissions, flags));
-    btree_map(any::<u8>(), (header, any_cap()), 1..4).prop_map(|regions| State { regions })
+    let regions = btree_map(any::<u8>(), (header, any_cap()), 1..4);
+    (regions, any_allocations())
+        .prop_map(|(regions, allocations)| State { regions, allocations: Some(allocations) })
+}
+
+/// Few records or none, in the first slots and anywhere.
+fn any_allocations() -> impl Strategy<Value = Allocations> {
+    let slot = prop_oneof![0..10_u64, 0..ALLOCATIONS_LIMIT, Just(ALLOCATIONS_LIMIT - 1)];
+    btree_map(slot, any::<u64>().prop_map(record), 0..5).prop_map(Allocations)
 }
 
 /// A claim that holds in the state: somewhere in a region, near a stored page as often as not, or about a region.
 #[derive(Debug, Clone)]
 struct ClaimSeed {
-    about_region: bool,
+    kind: u64,
     number: u8,
     region: Index,
     near: Option<(Index, u64)>,
@@ -52,23 +60,24 @@ struct ClaimSeed {
 
 fn any_claim_seed() -> impl Strategy<Value = ClaimSeed> {
     let near = prop::option::of((any::<Index>(), 0..3 * PAGE_BYTES));
-    let place = (any::<bool>(), any::<u8>(), any::<Index>(), near);
-    (place, any::<u64>(), 1..3 * PAGE_BYTES).prop_map(
-        |((about_region, number, region, near), start, length)| ClaimSeed {
-            about_region,
-            number,
-            region,
-            near,
-            start,
-            length,
-        },
-    )
+    let place = (0..3_u64, any::<u8>(), any::<Index>(), near);
+    (place, any::<u64>(), 1..3 * PAGE_BYTES).prop_map(|((kind, number, region, near), start, length)| {
+        ClaimSeed { kind, number, region, near, start, length }
+    })
 }
 
 impl ClaimSeed {
     fn claim(&self, state: &State) -> Claim {
         let (region, (_, cap)) = state.regions.iter().nth(self.region.index(state.regions.len())).unwrap();
-        if self.about_region {
+        if self.kind == 2 {
+            let records = &state.allocations.as_ref().unwrap().0;
+            let slot = match records.len() {
+                length @ 1.. if self.number < 128 => *records.keys().nth(self.region.index(length)).unwrap(),
+                _ => self.start % if self.number < 192 { 10 } else { ALLOCATIONS_LIMIT },
+            };
+            return Claim::allocation(u32::try_from(slot).unwrap());
+        }
+        if self.kind == 1 {
             return Claim::region(if self.number < 128 { *region } else { self.number });
         }
         let start = match &self.near {
@@ -92,6 +101,10 @@ fn any_case() -> impl Strategy<Value = (State, Vec<Claim>)> {
 
 /// What the state says of a claim.
 fn expected(state: &State, claim: &Claim) -> Proven {
+    if claim.kind == 2 {
+        let records = &state.allocations.as_ref().unwrap().0;
+        return Proven::Allocation(records.get(&claim.address).copied().map(Box::new));
+    }
     let region = u8::try_from(claim.address >> 32).unwrap();
     let header = state.region(region);
     if claim.kind == 1 {
@@ -221,6 +234,7 @@ pub(crate) fn sample_state() -> State {
             (255, (meta(6, 7, 2), cap(257, &[]))),
         ]
         .into(),
+        allocations: Some(Allocations([0, 2, 77].map(|slot| (slot, record(slot))).into())),
     }
 }
 
@@ -234,6 +248,10 @@ fn every_single_bit_flip_fails() {
         vec![Claim::bytes(REGION_BYTES + 4090, 12), Claim::region(7)],
         vec![Claim::bytes(four_gib + 123_457 * 4096 - 40, 80), Claim::bytes(four_gib + REGION_BYTES - 1, 1)],
         vec![Claim::region(255), Claim::region(0), Claim::bytes(255 * REGION_BYTES + 5000, 9000)],
+        vec![Claim::allocation(2)],
+        vec![Claim::allocation(1)],
+        vec![Claim::allocation(78)],
+        vec![Claim::allocation(77), Claim::region(2), Claim::allocation(76), Claim::allocation(1 << 23)],
     ];
     for claims in cases {
         let mut encoded = MemoryProof::prove(&state, &claims).unwrap().encode().unwrap();
@@ -270,7 +288,7 @@ fn a_proof_of_sixteen_mebibytes_verifies() {
         size: 2 * pages * PAGE_BYTES,
         pages: (0..=4096).map(|page| (page, lcg_page(page.into()))).collect(),
     };
-    let state = State { regions: [(3, (meta(4, 3, 0), cap))].into() };
+    let state = State { regions: [(3, (meta(4, 3, 0), cap))].into(), ..State::default() };
     let claims = [Claim::bytes(3 * REGION_BYTES + 1, pages * PAGE_BYTES)];
     let proof = MemoryProof::prove(&state, &claims).unwrap();
     let values = proof.verify(&state.root(), &claims).unwrap();
@@ -283,7 +301,7 @@ fn the_documented_example_is_current() {
     let mut page = [0; 4096];
     page[0x40..0x48].copy_from_slice(&1_000_000_u64.to_le_bytes());
     let cap = Cap { size: 16 * PAGE_BYTES, pages: [(0, page)].into() };
-    let state = State { regions: [(2, (meta(3, 3, 0), cap))].into() };
+    let state = State { regions: [(2, (meta(3, 3, 0), cap))].into(), ..State::default() };
     let proof = MemoryProof::prove(&state, &[Claim::bytes(0x2_0000_0040, 8)]).unwrap();
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/balance.proof");
     assert_eq!(std::fs::read(file).unwrap(), proof.encode().unwrap());

@@ -10,7 +10,7 @@ use travertine_merkle::{
 };
 
 use crate::memory_proofs::sample_state;
-use crate::twin::{Cap, State, lcg_page, meta};
+use crate::twin::{Allocations, Cap, State, lcg_page, meta, record};
 
 /// A tree that has another node at one place, and hashes accordingly above it.
 pub(crate) struct Patched {
@@ -98,7 +98,7 @@ fn trap_2_three_and_four_pages_with_one_pages_root() {
     assert_eq!(three.node_at(place), four.node_at(place));
     assert_ne!(three.root(), four.root());
 
-    let state_of = |cap: Cap| State { regions: [(2, (meta(3, 3, 0), cap))].into() };
+    let state_of = |cap: Cap| State { regions: [(2, (meta(3, 3, 0), cap))].into(), ..State::default() };
     let (three, four) = (state_of(three), state_of(four));
     let last_page = [Claim::bytes(2 * REGION_BYTES + 3 * PAGE_BYTES, 10)];
     assert!(MemoryProof::prove(&four, &last_page).unwrap().verify(&four.root(), &last_page).is_ok());
@@ -309,7 +309,7 @@ fn trap_5_branches_of_another_length_than_the_depth() {
 fn regions_whose_caps_have_another_shape_are_refused() {
     for kind in [9, 10, 255] {
         let cap = Cap { size: PAGE_BYTES, pages: [(0, lcg_page(5))].into() };
-        let state = State { regions: [(0x80, (meta(kind, 1, 0), cap))].into() };
+        let state = State { regions: [(0x80, (meta(kind, 1, 0), cap))].into(), ..State::default() };
         let address = 0x80 * REGION_BYTES;
         for claims in [[Claim::bytes(address, 1)], [Claim::region(0x80)]] {
             let error = ClaimError::RegionKind { region: 0x80, kind };
@@ -323,14 +323,108 @@ fn regions_whose_caps_have_another_shape_are_refused() {
     }
 }
 
+/// A free slot and one behind the end are no records, and a record is no free slot, whatever the proof lists.
+#[test]
+fn records_do_not_pass_for_free_slots_nor_the_other_way_round() {
+    let state = sample_state();
+    let length = layout::allocations_length();
+    let forged = |slot: u32, chunks: bool| {
+        let place = layout::allocation(slot.into()).unwrap();
+        let mut leaves = layout::allocation_chunks(slot.into()).unwrap().to_vec();
+        leaves.reverse();
+        let leaves = if chunks { leaves } else { vec![place] };
+        forge(&state, &[Claim::allocation(slot)], &[&leaves[..], &[length]].concat())
+    };
+    let verify = |proof: &MemoryProof| proof.verify(&state.root(), &proof.claims);
+    assert!(verify(&forged(2, true)).is_ok() && verify(&forged(1, false)).is_ok());
+    let too_few = VerifyError::Claim(ClaimError::Leaves { limit: 2 });
+    assert_eq!(verify(&forged(2, false)), Err(too_few), "it takes more leaves than are listed");
+    let mut zeroed = forged(2, false);
+    zeroed.leaves[0] = ZERO_HASH;
+    assert_eq!(verify(&zeroed), Err(VerifyError::Multiproof(MultiproofError::Root)));
+    // A path through the roots of zero chunks to a "record" of zeros.
+    let mut opened = forged(1, true);
+    opened.leaves[..8].fill(ZERO_HASH);
+    assert_eq!(verify(&opened), Err(VerifyError::Multiproof(MultiproofError::Root)));
+    // Behind the end there is zero padding, which is no part of the list.
+    for (slot, chunks) in [(78, false), (78, true), (LAST_SLOT, false)] {
+        assert_eq!(verify(&forged(slot, chunks)), Err(VerifyError::Indices), "slot {slot}");
+    }
+}
+
+const LAST_SLOT: u32 = (1 << 24) - 1;
+
+#[test]
+fn lists_of_allocations_are_read_strictly() {
+    let state = sample_state();
+    let (claims, index) = ([Claim::allocation(2)], layout::allocations_length());
+    let proof = MemoryProof::prove(&state, &claims).unwrap();
+    let with = |index: GeneralizedIndex, bytes: Hash| {
+        let mut edited = proof.clone();
+        let at = edited.gindices.iter().position(|&listed| listed == index.get()).unwrap();
+        edited.leaves[at] = bytes;
+        edited.verify(&state.root(), &claims)
+    };
+    // Of a shorter list slot 2 would be no part; a longer one would need the same leaves.
+    assert_eq!(with(index, uint64_chunk(2)), Err(VerifyError::Indices));
+    assert_eq!(with(index, uint64_chunk(79)), Err(VerifyError::Multiproof(MultiproofError::Root)));
+    let length = (1 << 24) + 1;
+    let too_long = VerifyError::Claim(LayoutError::Slots { length }.into());
+    assert_eq!(with(index, uint64_chunk(length)), Err(too_long));
+    let mut padded = uint64_chunk(78);
+    padded[31] = 1;
+    assert_eq!(with(index, padded), Err(VerifyError::AllocationPadding));
+    let mut silent = proof.clone();
+    silent.gindices.pop();
+    silent.leaves.pop();
+    assert_eq!(silent.verify(&state.root(), &claims), Err(VerifyError::SlotsMissing));
+
+    // States whose own list is malformed: their provers refuse, and so do verifiers who trust their roots.
+    let bad_length = |bytes| Patched { state: state.clone(), index, node: bytes };
+    for (tree, prover, verifier) in [
+        (bad_length(padded), ProveError::MissingNode { index }, VerifyError::AllocationPadding),
+        (bad_length(uint64_chunk(length)), ProveError::Claim(LayoutError::Slots { length }.into()), too_long),
+    ] {
+        assert_eq!(MemoryProof::prove(&tree, &claims), Err(prover));
+        let places = proof.gindices.iter().map(|&index| GeneralizedIndex::new(index).unwrap());
+        let forged = forge(&tree, &claims, &places.collect::<Vec<_>>());
+        assert_eq!(forged.verify(&root(&tree), &claims), Err(verifier));
+    }
+    let index = layout::allocation_chunks(2).unwrap()[3];
+    let tree = Patched { state: state.clone(), index, node: [9; 32] };
+    let padded_record = MemoryProof::prove(&tree, &claims).unwrap();
+    assert_eq!(padded_record.verify(&root(&tree), &claims), Err(VerifyError::AllocationPadding));
+}
+
+#[test]
+fn records_of_a_full_list_are_proven_with_one_path_each() {
+    let last = LAST_SLOT;
+    let state =
+        State { allocations: Some(Allocations([(u64::from(last), record(1))].into())), ..State::default() };
+    let claims = [Claim::allocation(last), Claim::allocation(last - 1), Claim::allocation(0)];
+    let proof = MemoryProof::prove(&state, &claims).unwrap();
+    let values = proof.verify(&state.root(), &claims).unwrap();
+    let record = Proven::Allocation(Some(Box::new(record(1))));
+    assert_eq!(values, [record, Proven::Allocation(None), Proven::Allocation(None)]);
+    // The record's chunks, two free slots, and the length.
+    assert_eq!(proof.leaves.len(), 8 + 2 + 1);
+
+    let empty = State { allocations: Some(Allocations::default()), ..State::default() };
+    let proof = MemoryProof::prove(&empty, &claims).unwrap();
+    assert_eq!(proof.leaves, [ZERO_HASH], "the length alone");
+    assert_eq!(proof.verify(&empty.root(), &claims), Ok(vec![Proven::Allocation(None); 3]));
+}
+
 #[test]
 fn malformed_claims_are_refused_by_prover_and_verifier() {
     let state = sample_state();
     let limit = CLAIMED_BYTES_LIMIT;
     let claim = |kind, address, length| Claim { kind, address, length };
-    let cases: [(&[Claim], ClaimError); 13] = [
+    let cases: [(&[Claim], ClaimError); 15] = [
         (&[], ClaimError::None),
-        (&[claim(2, 0, 0)], ClaimError::AllocationRecord),
+        (&[claim(2, 1 << 24, 0)], ClaimError::AllocationForm { address: 1 << 24, length: 0 }),
+        (&[claim(2, u64::MAX, 0)], ClaimError::AllocationForm { address: u64::MAX, length: 0 }),
+        (&[claim(2, 2, 1)], ClaimError::AllocationForm { address: 2, length: 1 }),
         (&[claim(3, 0, 1)], ClaimError::UnknownKind { kind: 3 }),
         (&[claim(u64::MAX, 0, 1)], ClaimError::UnknownKind { kind: u64::MAX }),
         (&[claim(0, 1 << 40, 1)], LayoutError::Address { address: 1 << 40 }.into()),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use travertine_merkle::layout::{PAGE_BYTES, StateField};
 use travertine_merkle::{
-    GeneralizedIndex, Hash, RegionHeader, StateTree, ZERO_HASH, ceil_log2, hash_pair, merkleize, page_leaf,
-    uint64_chunk, zero_hash,
+    AllocationRecord, GeneralizedIndex, Hash, RegionHeader, StateTree, ZERO_HASH, ceil_log2, hash_pair,
+    merkleize, page_leaf, uint64_chunk, zero_hash,
 };
 
 pub(crate) type Page = [u8; 4096];
@@ -100,10 +100,66 @@ pub(crate) fn path(index: GeneralizedIndex) -> Vec<bool> {
     (0..index.depth()).rev().map(|bit| index.get() >> bit & 1 == 1).collect()
 }
 
-/// A settled state: regions, and arbitrary chunks for the fields that memory proofs do not open.
+/// The list of allocations as a map of its records by slot.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Allocations(pub(crate) BTreeMap<u64, AllocationRecord>);
+
+impl Allocations {
+    fn length(&self) -> u64 {
+        self.0.keys().next_back().map_or(0, |last| last + 1)
+    }
+
+    /// The node at the end of a path from the list's root; `false` is left.
+    fn node(&self, path: &[bool]) -> Option<Hash> {
+        match path {
+            [] => Some(hash_pair(&self.data_node(24, 0), &uint64_chunk(self.length()))),
+            [true] => Some(uint64_chunk(self.length())),
+            [true, ..] => None,
+            [false, below @ ..] => {
+                let (to_slot, in_record) = below.split_at(below.len().min(24));
+                if in_record.is_empty() {
+                    let height = u32::try_from(24 - to_slot.len()).unwrap();
+                    return Some(self.data_node(height, position(to_slot) << height));
+                }
+                let record = self.0.get(&position(to_slot))?;
+                (in_record.len() <= 3).then(|| over(&record.chunks(), in_record))
+            }
+        }
+    }
+
+    fn data_node(&self, height: u32, first: u64) -> Hash {
+        if self.0.range(first..first + (1 << height)).next().is_none() {
+            return *zero_hash(height);
+        }
+        if height == 0 {
+            return over(&self.0[&first].chunks(), &[]);
+        }
+        let half = first + (1 << (height - 1));
+        hash_pair(&self.data_node(height - 1, first), &self.data_node(height - 1, half))
+    }
+}
+
+/// A record of arbitrary values.
+pub(crate) fn record(seed: u64) -> AllocationRecord {
+    let words: Vec<u64> = lcg(seed, 80).as_chunks().0.iter().copied().map(u64::from_le_bytes).collect();
+    AllocationRecord {
+        id: words[0],
+        address: words[1],
+        size: words[2],
+        kind: words[3],
+        flags: words[4],
+        owner: lcg(words[5], 32).try_into().unwrap(),
+        fragment_count: words[6],
+        fragments: lcg(words[7], 32).try_into().unwrap(),
+    }
+}
+
+/// A settled state: regions, allocations, and arbitrary chunks for the other fields.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
     pub(crate) regions: BTreeMap<u8, (u64, Cap)>,
+    /// `None`: an arbitrary chunk, too.
+    pub(crate) allocations: Option<Allocations>,
 }
 
 impl State {
@@ -120,6 +176,9 @@ impl State {
     fn fields(&self) -> Vec<Hash> {
         let mut fields: Vec<Hash> = (0..8).map(|field| [field + 0x40; 32]).collect();
         fields[StateField::Regions as usize] = merkleize(&self.region_leaves(), 256);
+        if let Some(root) = self.allocations.as_ref().and_then(|allocations| allocations.node(&[])) {
+            fields[StateField::Allocations as usize] = root;
+        }
         fields
     }
 
@@ -141,6 +200,9 @@ impl StateTree for State {
         let (to_field, below) = path.split_at(path.len().min(3));
         if below.is_empty() {
             return Some(over(&self.fields(), to_field));
+        }
+        if position(to_field) == StateField::Allocations as u64 {
+            return self.allocations.as_ref()?.node(below);
         }
         if position(to_field) != StateField::Regions as u64 {
             return None;

@@ -19,10 +19,10 @@ mod region {
     pub(super) const PERMISSIONS: usize = 2;
     pub(super) const FLAGS: usize = 4;
     /// Pointer and length, behind the tag of an option.
-    pub(super) const RANGES: usize = 12;
-    pub(super) const SIZE: usize = 24;
+    pub(super) const RANGES: usize = 24;
+    pub(super) const SIZE: usize = 32;
     /// Pointer and length.
-    pub(super) const PAGES: usize = 32;
+    pub(super) const PAGES: usize = 40;
 }
 
 /// The token's settled state.
@@ -93,6 +93,13 @@ fn kind(error: &SnapshotError) -> &'static str {
         SnapshotError::Pages { .. } => "Pages",
         SnapshotError::PageOrder { .. } => "PageOrder",
         SnapshotError::StoredPage { .. } => "StoredPage",
+        SnapshotError::AllocationOrder(_) => "AllocationOrder",
+        SnapshotError::Slot(_) => "Slot",
+        SnapshotError::AllocationAddress { .. } => "AllocationAddress",
+        SnapshotError::AllocationKind { .. } => "AllocationKind",
+        SnapshotError::Fragment { .. } => "Fragment",
+        SnapshotError::ManagedRegion { .. } => "ManagedRegion",
+        SnapshotError::Allocations(_) => "Allocations",
         SnapshotError::UnusedPages { .. } => "UnusedPages",
         SnapshotError::Region { .. } => "Region",
         SnapshotError::Root => "Root",
@@ -113,7 +120,7 @@ fn each_rule_of_the_header_has_its_own_error() {
     let longer = |bytes: usize| SnapshotError::Length { expected: (found + bytes) as u64, found };
     let cases = [
         (0, b'X', SnapshotError::Magic(*b"XRVTSNAP")),
-        (8, 2, SnapshotError::Version(2)),
+        (8, 3, SnapshotError::Version(3)),
         (12, 2, SnapshotError::Checksum),
         (18, 1, longer(0x1_0000 * 4096 + (0x1_0000 * 36_usize).next_multiple_of(4096))),
         (22, 1, longer(0x1_0000)),

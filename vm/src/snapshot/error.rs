@@ -1,7 +1,10 @@
 //! Why bytes are not a snapshot, or a state cannot become one.
 
 use thiserror::Error;
-use travertine_memory::{CapError, PermissionsError, RegionError, SlabError};
+use travertine_memory::{
+    AddressError, CapError, FragmentError, PermissionsError, RecordError, RegionError, RestoreError,
+    SlabError,
+};
 
 use super::container::{SNAPSHOT_HEADER_BYTES, SNAPSHOT_VERSION};
 
@@ -111,6 +114,45 @@ pub enum SnapshotError {
         /// How many stored pages have been named so far.
         named: u32,
     },
+    /// Records of allocations do not ascend by slot.
+    #[error("slot {0} of the list of allocations does not come behind the slots before it")]
+    AllocationOrder(u32),
+    /// The list of allocations has no such slot.
+    #[error(transparent)]
+    Slot(RecordError),
+    /// An allocation's address has more than 40 bits.
+    #[error("slot {slot} of the list of allocations: {error}")]
+    AllocationAddress {
+        /// The slot.
+        slot: u32,
+        /// What is wrong.
+        error: AddressError,
+    },
+    /// An allocation's kind is not defined.
+    #[error("slot {slot} of the list of allocations: kind {kind} is not defined")]
+    AllocationKind {
+        /// The slot.
+        slot: u32,
+        /// The kind's code.
+        kind: u8,
+    },
+    /// A run of an allocation's frames is none.
+    #[error("slot {slot} of the list of allocations: {error}")]
+    Fragment {
+        /// The slot.
+        slot: u32,
+        /// What is wrong.
+        error: FragmentError,
+    },
+    /// A region of the allocator's has not the permissions of its kind, or flags, or permissions page by page.
+    #[error("region {region:#x} is the allocator's, but not as the allocator opens one")]
+    ManagedRegion {
+        /// The region's number.
+        region: u8,
+    },
+    /// The allocations cannot be those of one machine.
+    #[error(transparent)]
+    Allocations(#[from] RestoreError),
     /// Pages are stored that nothing names.
     #[error("the snapshot stores {stored} pages and names {named}")]
     UnusedPages {

@@ -3,12 +3,15 @@
 //! Reading checks everything but the pages, and computes the root from their leaves. The pages stay where the bytes are,
 //! for example in a mapped file; each is checked against its leaf when it is first touched.
 
+mod allocations;
 mod cap;
 mod container;
 mod error;
 mod pages;
 mod read;
 mod record;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use cap::{LoadedCap, open_cap_snapshot, snapshot_cap};

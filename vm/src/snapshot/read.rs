@@ -6,9 +6,10 @@ use rkyv::api::high::HighValidator;
 use rkyv::bytecheck::CheckBytes;
 use rkyv::util::AlignedVec;
 use rkyv::{Portable, rancor};
-use travertine_memory::{DataCap, Memory, PageRange, PageSlot, Permissions, Region, RegionKind};
+use travertine_memory::{DataCap, FrameBudget, Memory, PageRange, PageSlot, Permissions, Region, RegionKind};
 use travertine_merkle::{Hash, page_leaf};
 
+use super::allocations;
 use super::container::{Content, RECORD_ALIGNMENT};
 use super::error::{Place, SnapshotError};
 use super::pages::SnapshotPages;
@@ -50,6 +51,8 @@ impl State {
             memory.insert(region.number, built).expect("regions ascend");
         }
         reader.finish()?;
+        let allocations = allocations::read(&record.allocations)?;
+        memory.set_allocations(allocations, record.next_allocation.to_native())?;
         let state = Self::new(memory, record.schedule, record.image, record.settlements.to_native());
         if state.root() != record.root {
             return Err(SnapshotError::Root);
@@ -165,7 +168,14 @@ impl CapReader<'_> {
             }
         };
         let built = built.map_err(|error| SnapshotError::Region { region, error })?;
-        Ok(built.with_flags(record.flags.to_native()))
+        let built = built.with_flags(record.flags.to_native());
+        let Some(budget) = record.budget.as_ref() else { return Ok(built) };
+        // The state's root does not commit to the ranges, and the program does not know the allocator's regions.
+        let is_plain = built.flags() == 0 && built.page_ranges().is_none();
+        if !is_plain || built.permissions() != kind.default_permissions() {
+            return Err(SnapshotError::ManagedRegion { region });
+        }
+        Ok(built.with_budget(FrameBudget { planes: budget.planes.to_native(), recency: budget.recency }))
     }
 }
 

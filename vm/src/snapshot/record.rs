@@ -10,8 +10,25 @@ pub(super) struct StateRecord {
     pub(super) schedule: [u8; 32],
     pub(super) image: [u8; 32],
     pub(super) settlements: u64,
+    pub(super) next_allocation: u64,
     /// Ascending by number.
     pub(super) regions: Vec<RegionRecord>,
+    /// Ascending by slot.
+    pub(super) allocations: Vec<AllocationForm>,
+}
+
+/// The record of an allocation.
+#[derive(Archive, Serialize)]
+pub(super) struct AllocationForm {
+    pub(super) id: u64,
+    pub(super) address: u64,
+    pub(super) size: u64,
+    pub(super) owner: [u8; 32],
+    pub(super) slot: u32,
+    pub(super) kind: u8,
+    pub(super) flags: u8,
+    /// The words of the runs of frames.
+    pub(super) fragments: Vec<u64>,
 }
 
 #[derive(Archive, Serialize)]
@@ -20,9 +37,18 @@ pub(super) struct RegionRecord {
     pub(super) kind: u8,
     pub(super) permissions: u8,
     pub(super) flags: u16,
+    /// Of a region of the allocator's.
+    pub(super) budget: Option<BudgetRecord>,
     /// Permissions by page, ascending, where they differ from page to page.
     pub(super) ranges: Option<Vec<RangeRecord>>,
     pub(super) cap: CapRecord,
+}
+
+/// What the allocator has in a region.
+#[derive(Archive, Serialize)]
+pub(super) struct BudgetRecord {
+    pub(super) planes: u32,
+    pub(super) recency: u8,
 }
 
 #[derive(Archive, Serialize)]

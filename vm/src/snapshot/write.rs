@@ -10,9 +10,10 @@ use rkyv::util::AlignedVec;
 use travertine_memory::{DataCap, Page, PageRange, PageSlot, Region};
 use travertine_merkle::{Hash, ZERO_HASH};
 
+use super::allocations;
 use super::container::{Content, PAGE_BYTES, head};
 use super::error::{Place, SnapshotError};
-use super::record::{CapRecord, PageRecord, RangeRecord, RegionRecord, StateRecord};
+use super::record::{BudgetRecord, CapRecord, PageRecord, RangeRecord, RegionRecord, StateRecord};
 use crate::state::State;
 
 /// A snapshot that is ready to be written. All that is left to do is to put its bytes somewhere.
@@ -127,19 +128,29 @@ impl State {
     /// [`SnapshotError::TooLarge`].
     pub fn snapshot(&self) -> Result<Snapshot<'_>, SnapshotError> {
         let mut table = PageTable::new(|leaf: &Hash| self.kept_pages()?.stored(leaf).map(StoredPage::Kept));
+        let record = self.record(&mut table)?;
+        table.finish(Content::State, &record)
+    }
+
+    /// The state's record, whose pages are stored from now on.
+    pub(super) fn record<'a>(
+        &self,
+        table: &mut PageTable<'a, impl Fn(&Hash) -> Option<StoredPage<'a>>>,
+    ) -> Result<StateRecord, SnapshotError> {
         let mut regions = Vec::new();
         for (number, region) in self.memory().regions() {
             let cap = table.cap_record(region.cap(), Place::Region(number))?;
             regions.push(region_record(number, region, cap));
         }
-        let record = StateRecord {
+        Ok(StateRecord {
             root: self.root(),
             schedule: self.schedule(),
             image: self.image(),
             settlements: self.settlements(),
+            next_allocation: self.memory().next_allocation(),
             regions,
-        };
-        table.finish(Content::State, &record)
+            allocations: allocations::stored(self.memory().allocations()),
+        })
     }
 
     /// The bytes of [`State::snapshot`].
@@ -162,6 +173,7 @@ fn region_record(number: u8, region: &Region, cap: CapRecord) -> RegionRecord {
         kind: region.kind().code(),
         permissions: region.permissions().bits(),
         flags: region.flags(),
+        budget: region.budget().map(|budget| BudgetRecord { planes: budget.planes, recency: budget.recency }),
         ranges: region.page_ranges().map(|ranges| ranges.iter().map(range).collect()),
         cap,
     }

@@ -33,6 +33,7 @@ Examples:
   travertine verify counter.proof --root <ROOT> --address 2:0:0x0 --length 8
   travertine verify counter.proof --root <ROOT> --address 2:0:0x0 --data 2a00000000000000
   travertine verify three.proof --root <ROOT> --range 2:0:0x0+8 --range 0x100000000+4096 --region 2
+  travertine verify first-allocation.proof --root <ROOT> --allocation 0
   travertine verify counter.proof --root <ROOT> --explain
   travertine verify call.proof --root <OLD ROOT> --new-root <NEW ROOT>")]
 pub(crate) struct Arguments {

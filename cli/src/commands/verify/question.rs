@@ -45,7 +45,7 @@ pub(super) enum Refusal {
     NoTransition,
     #[error("the proof is not about {asked}, but about {about}")]
     OtherClaim { asked: String, about: String },
-    #[error("the proof is about a region, not about bytes")]
+    #[error("the proof is not about bytes")]
     NoBytes,
     #[error("--data has {}, the proof is about {proven}", counted(*.data as u64, "byte"))]
     OtherLength { proven: u64, data: usize },
@@ -85,8 +85,7 @@ impl Question {
         });
         // The data is for the first subject: it must be clear that this is what was meant.
         let ranges = arguments.claims.ranges.len();
-        let only_regions = ranges == 0 && !arguments.claims.regions.is_empty();
-        if data.is_some() && address.is_none() && (ranges > 1 || only_regions) {
+        if data.is_some() && address.is_none() && (ranges > 1 || arguments.claims.is_without_ranges()) {
             return Err(InputError::WhichRange);
         }
         let subjects = address.into_iter().chain(arguments.claims.claims().map(Subject::Claim));
