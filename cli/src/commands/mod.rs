@@ -4,7 +4,9 @@ mod bench;
 mod completions;
 mod convert;
 mod disasm;
+
 mod inspect;
+mod map;
 mod prove;
 mod root;
 mod run;
@@ -23,6 +25,7 @@ pub(crate) enum Command {
     Inspect(inspect::Arguments),
     Disasm(disasm::Arguments),
     Root(root::Arguments),
+    Map(map::Arguments),
     Prove(prove::Arguments),
     Verify(verify::Arguments),
     Convert(convert::Arguments),
@@ -42,6 +45,7 @@ impl Command {
             Self::Inspect(arguments) => inspect::run(arguments),
             Self::Disasm(arguments) => disasm::run(arguments),
             Self::Root(arguments) => root::run(arguments),
+            Self::Map(arguments) => map::run(arguments),
             Self::Prove(arguments) => prove::run(arguments),
             Self::Verify(arguments) => verify::run(arguments),
             Self::Convert(arguments) => convert::run(arguments),

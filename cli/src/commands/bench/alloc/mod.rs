@@ -22,7 +22,7 @@ use allocator::{Allocator, Cost, Session};
 use linear::Linear;
 use machine::MachineAllocator;
 use schedules::{Named, schedules};
-use workload::WORKLOADS;
+use workload::{WORKLOADS, Workload};
 
 /// The allocators, in the order of their columns.
 const ALLOCATORS: [&str; 3] = ["linear", "compacting", "travertine"];
@@ -126,7 +126,11 @@ fn workloads(arguments: &Arguments) -> Result<Vec<NamedWorkload>, InputError> {
 }
 
 fn write_head(out: &mut Output) -> io::Result<()> {
-    writeln!(out, "schedules:")?;
+    writeln!(out, "workloads:")?;
+    for Workload { name, about, .. } in WORKLOADS {
+        writeln!(out, "  {name:<11} {about}")?;
+    }
+    writeln!(out, "growth:")?;
     for Named { name, about, .. } in schedules() {
         writeln!(out, "  {name:<11} {about}")?;
     }

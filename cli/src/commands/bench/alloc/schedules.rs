@@ -1,4 +1,4 @@
-//! The schedules that allocators are compared under: Memory3D's prices, and three prices of growth.
+//! The schedules that allocators are compared under: `Memory3D`'s prices, and two prices of growth on top.
 
 use travertine_gas::Schedule;
 
