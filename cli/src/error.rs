@@ -70,6 +70,8 @@ pub(crate) enum InputError {
     WhichClaim(usize),
     #[error("--data is for one range of bytes, and it is not clear which")]
     WhichRange,
+    #[error("the plot cannot be drawn: {0}")]
+    Plot(Box<dyn std::error::Error + Send + Sync>),
     #[error("the proof's nodes cannot be named: {0}")]
     Places(#[from] LayoutError),
     #[error("the proof's nodes cannot be shown: {0}")]
@@ -126,6 +128,7 @@ impl InputError {
             | Self::ProveTransition(_)
             | Self::NoProof { .. }
             | Self::ExplainTransition
+            | Self::Plot(_)
             | Self::Places(_)
             | Self::Explain(_)
             | Self::EmptyRange { .. }

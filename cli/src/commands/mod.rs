@@ -1,9 +1,12 @@
 //! The subcommands.
 
+mod bench;
 mod completions;
 mod convert;
 mod disasm;
+
 mod inspect;
+mod map;
 mod prove;
 mod root;
 mod run;
@@ -22,10 +25,12 @@ pub(crate) enum Command {
     Inspect(inspect::Arguments),
     Disasm(disasm::Arguments),
     Root(root::Arguments),
+    Map(map::Arguments),
     Prove(prove::Arguments),
     Verify(verify::Arguments),
     Convert(convert::Arguments),
     Schedule(schedule::Arguments),
+    Bench(bench::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -40,10 +45,12 @@ impl Command {
             Self::Inspect(arguments) => inspect::run(arguments),
             Self::Disasm(arguments) => disasm::run(arguments),
             Self::Root(arguments) => root::run(arguments),
+            Self::Map(arguments) => map::run(arguments),
             Self::Prove(arguments) => prove::run(arguments),
             Self::Verify(arguments) => verify::run(arguments),
             Self::Convert(arguments) => convert::run(arguments),
             Self::Schedule(arguments) => schedule::run(arguments),
+            Self::Bench(arguments) => bench::run(arguments),
             Self::Completions(arguments) => completions::run(arguments),
         }
     }

@@ -136,7 +136,7 @@ impl Allocation {
     }
 
     /// Whether it is a block of a page that it shares with others.
-    pub(crate) fn is_block(&self) -> bool {
+    pub fn is_block(&self) -> bool {
         is_block(self.size, self.flags)
     }
 }
