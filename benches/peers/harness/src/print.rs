@@ -103,9 +103,8 @@ struct ReportCell<'a> {
 
 impl Report<'_> {
     fn print(&self) {
-        println!("Medians on core {} ({}); in brackets the ratio to {}.", self.core, self.processor, {
-            self.columns.first().map_or("", |column| column.name)
-        });
+        let base = self.columns.first().map_or("", |column| column.name);
+        println!("Medians on core {} ({}); in brackets the ratio to {base}.", self.core, self.processor);
         for setting in self.settings {
             println!("- {setting}");
         }

@@ -77,3 +77,43 @@ impl<R: PartialEq + Debug> Row<R> {
         self.notes.push(note.into());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Row<u64> {
+        Row::new("sum", 1, Duration::from_millis(1))
+    }
+
+    #[test]
+    fn a_result_that_differs_stops_the_row_and_is_named() {
+        let mut row = row();
+        row.measure("one", || 3_u64, |n| n + 4, |sum| *sum).unwrap();
+        row.measure("two", || 4_u64, |n| n + 3, |sum| *sum).unwrap();
+        let error = row.measure("three", || 4_u64, |n| n + 4, |sum| *sum).unwrap_err();
+        assert_eq!(error.to_string(), "sum: three has 8, but one has 7");
+        assert_eq!(row.cells.len(), 2);
+    }
+
+    #[test]
+    fn every_run_counts() {
+        let mut row = row();
+        row.expect(7);
+        let mut runs = 0_u64;
+        // The result is wrong in a late run only.
+        let drifting = |()| {
+            runs += 1;
+            if runs < 5000 { 7 } else { 8 }
+        };
+        assert!(row.measure("drifting", || (), drifting, |sum| *sum).is_err());
+    }
+
+    #[test]
+    fn a_figure_is_for_one_operation() {
+        let mut row = Row::new("sleep", 10, Duration::from_millis(1));
+        row.measure("sleeper", || (), |()| std::thread::sleep(Duration::from_millis(2)), |()| ()).unwrap();
+        let Cell::Time(median) = &row.cells[0].1 else { panic!("it was measured") };
+        assert!((2e5..2e6).contains(&median.nanoseconds), "{median:?}");
+    }
+}

@@ -38,3 +38,33 @@ impl Lock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_those_that_the_program_was_built_with() {
+        let lock = r#"
+            [[package]]
+            name = "peer"
+            version = "0.9.1"
+            [[package]]
+            name = "peer"
+            version = "0.11.0"
+            [[package]]
+            name = "other"
+            version = "3.0.0"
+            [[package]]
+            name = "program"
+            version = "1.0.0"
+            dependencies = ["other", "peer 0.11.0"]
+        "#;
+        let lock: Lock = toml::from_str(lock).unwrap();
+        assert_eq!(lock.version("program", "peer").unwrap(), "0.11.0");
+        assert_eq!(lock.version("program", "other").unwrap(), "3.0.0");
+        assert!(lock.version("program", "absent").is_err());
+        assert!(lock.version("absent", "peer").is_err());
+        assert!(Lock::read().unwrap().version("hashing", "sha2").unwrap().starts_with("0.11."));
+    }
+}
