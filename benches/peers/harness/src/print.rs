@@ -134,7 +134,7 @@ impl<'a> ReportCell<'a> {
     fn show(&self, reasons: &mut Vec<&'a str>) -> String {
         match (self.nanoseconds, self.absent) {
             (Some(time), _) => {
-                let ratio = self.ratio.map_or(String::new(), |ratio| format!(" ({ratio:.2})"));
+                let ratio = self.ratio.map_or(String::new(), |ratio| format!(" ({})", three_digits(ratio)));
                 format!("{}{ratio}", show_time(time))
             }
             (None, Some(reason)) => {
@@ -150,7 +150,7 @@ impl<'a> ReportCell<'a> {
     }
 }
 
-/// Three digits, in a unit that suits them.
+/// In the unit that suits it.
 fn show_time(nanoseconds: f64) -> String {
     let (value, unit) = match nanoseconds {
         ..1e3 => (nanoseconds, "ns"),
@@ -158,12 +158,17 @@ fn show_time(nanoseconds: f64) -> String {
         1e6..1e9 => (nanoseconds / 1e6, "ms"),
         _ => (nanoseconds / 1e9, "s"),
     };
+    format!("{} {unit}", three_digits(value))
+}
+
+/// Three digits, or more where they stand before the point.
+fn three_digits(value: f64) -> String {
     let decimals = match value {
         ..10.0 => 2,
         10.0..100.0 => 1,
         _ => 0,
     };
-    format!("{value:.decimals$} {unit}")
+    format!("{value:.decimals$}")
 }
 
 /// What the system calls its processor, or else the architecture.
