@@ -26,11 +26,14 @@ fn page(seed: u32) -> Box<PageBytes> {
 
 /// A cap in which every page stands: all of them one frame, each with its own nodes above.
 fn full(pages: u32) -> DataCap {
+    settle(unhashed(pages))
+}
+
+/// The same, without the nodes' hashes.
+fn unhashed(pages: u32) -> DataCap {
     let frame = Page::new(page(0));
     let slots = (0..pages).map(|index| (index, PageSlot::from(frame.clone())));
-    let cap = DataCap::from_pages(u64::from(pages) * PAGE_BYTES, slots).expect("the pages fit");
-    cap.root().expect("the cap is clean");
-    cap
+    DataCap::from_pages(u64::from(pages) * PAGE_BYTES, slots).expect("the pages fit")
 }
 
 /// A clone of a cap with other pages written, which are not hashed yet.
@@ -102,6 +105,27 @@ fn roots(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What two threads gain: `taskset -c 0` leaves one.
+fn threads(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("threads");
+    for pages in [16_u32, 32, 64, 128, 256, 512] {
+        group.throughput(Throughput::Elements(pages.into()));
+        group.bench_function(format!("{pages} new pages"), |bencher| {
+            let new = || (0..pages).map(|index| (index, Page::new(page(index)).into())).collect::<Vec<_>>();
+            let cap =
+                |slots| DataCap::from_pages(u64::from(pages) * PAGE_BYTES, slots).expect("the pages fit");
+            bencher.iter_batched(new, cap, BatchSize::SmallInput);
+        });
+    }
+    for branches in [1024_u32, 2048, 4096, 8192, 16_384, 32_768] {
+        group.throughput(Throughput::Elements(branches.into()));
+        group.bench_function(format!("{branches} branches of a layer"), |bencher| {
+            bencher.iter_batched(|| unhashed(2 * branches), settle, BatchSize::PerIteration);
+        });
+    }
+    group.finish();
+}
+
 /// A memory with one region, number 2, of `pages` pages that all stand.
 fn memory(pages: u32) -> Memory {
     let mut memory = Memory::new();
@@ -149,5 +173,22 @@ fn accesses(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, roots, accesses);
+/// Prints what a region of distinct pages takes of the process, on systems that tell.
+fn process_memory(_: &mut Criterion) {
+    let resident = || {
+        let status = std::fs::read_to_string("/proc/self/statm").ok()?;
+        status.split(' ').nth(1)?.parse::<u64>().ok()
+    };
+    let before = resident();
+    let slots = (0..MEDIUM).map(|index| (index, PageSlot::from(Page::new(page(index)))));
+    let cap = DataCap::from_pages(u64::from(MEDIUM) * PAGE_BYTES, slots).expect("the pages fit");
+    let cap = black_box(settle(cap));
+    if let Some((before, after)) = before.zip(resident()) {
+        println!("64 MiB of distinct pages take {} KiB of the process", (after - before) * 4);
+    }
+    drop(cap);
+}
+
+// The memory of the process comes first: what others have freed would not count.
+criterion_group!(benches, process_memory, roots, threads, accesses);
 criterion_main!(benches);

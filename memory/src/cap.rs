@@ -61,7 +61,7 @@ impl DataCap {
         let pages = (0..)
             .zip(content.chunks(PAGE_BYTES))
             .map(|(page, bytes)| (page, Page::new(PageBytes::starting_with(bytes)).into()));
-        Ok(slab.with_pages(pages).0.into())
+        Ok(slab.with_pages(pages, drop).into())
     }
 
     /// A cap of `size` bytes with these pages, in any order; all others are zero.
@@ -73,14 +73,14 @@ impl DataCap {
         pages: impl IntoIterator<Item = (u32, PageSlot)>,
     ) -> Result<Self, SlabError> {
         let slab = PageSlab::empty(size)?;
-        let mut named = BTreeMap::new();
-        for (page, slot) in pages {
-            check_page(&slab, page)?;
-            if named.insert(page, slot).is_some() {
-                return Err(SlabError::DuplicatePage { page });
-            }
+        let check = |(page, slot)| check_page(&slab, page).map(|()| (page, slot));
+        let mut named: Vec<_> = pages.into_iter().map(check).collect::<Result<_, _>>()?;
+        // Most callers' pages ascend: that is found out in one pass.
+        named.sort_by_key(|&(page, _)| page);
+        if let Some(pair) = named.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(SlabError::DuplicatePage { page: pair[0].0 });
         }
-        Ok(slab.with_pages(named).0.into())
+        Ok(slab.with_pages(named, drop).into())
     }
 
     /// The size in bytes.
@@ -193,8 +193,8 @@ impl DataCap {
     /// proportion to the overlay, whatever the size of the cap.
     pub fn flush(&mut self) -> Vec<PageChange> {
         let overlay = std::mem::take(&mut self.overlay);
-        let (backing, changes) = self.backing.with_pages(Arc::unwrap_or_clone(overlay));
-        self.backing = backing;
+        let mut changes = Vec::new();
+        self.backing = self.backing.with_pages(Arc::unwrap_or_clone(overlay), |change| changes.push(change));
         changes
     }
 
@@ -203,8 +203,13 @@ impl DataCap {
     /// # Errors
     /// If the overlay is not empty.
     pub fn root(&self) -> Result<Hash, CapError> {
+        self.flushed().map(PageSlab::root)
+    }
+
+    /// The slab, if no page is written over it.
+    pub(crate) fn flushed(&self) -> Result<&PageSlab, CapError> {
         match self.overlay.len() {
-            0 => Ok(self.backing.root()),
+            0 => Ok(&self.backing),
             pages => Err(CapError { pages }),
         }
     }

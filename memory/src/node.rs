@@ -6,6 +6,7 @@ use travertine_merkle::{Hash, merkleize, region_leaf, uint64_chunk};
 use crate::cap::CapError;
 use crate::page::{PAGE_BYTES, Page, PageBytes, PageSlot};
 use crate::region::Region;
+use crate::slab::PageSlab;
 
 /// Why there is no node at a generalized index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,45 +54,43 @@ impl Region {
     /// # Errors
     /// If the cap is dirty, no node is there, or a page that is needed cannot be loaded.
     pub fn node(&self, gindex: u64, load: impl FnOnce(&Hash) -> Option<Page>) -> Result<Hash, NodeError> {
-        let cap_root = self.cap().root()?;
+        let slab = self.cap().flushed()?;
         match gindex {
-            LEAF => Ok(region_leaf(self.meta(), &cap_root)),
+            LEAF => Ok(region_leaf(self.meta(), &slab.root())),
             META => Ok(uint64_chunk(self.meta())),
-            CAP => Ok(cap_root),
-            SIZE => Ok(uint64_chunk(self.cap().size())),
-            _ => self.node_below_pages(gindex, load),
+            CAP => Ok(slab.root()),
+            SIZE => Ok(uint64_chunk(slab.size())),
+            _ => node_below_pages(slab, gindex, load),
         }
     }
+}
 
-    fn node_below_pages(
-        &self,
-        gindex: u64,
-        load: impl FnOnce(&Hash) -> Option<Page>,
-    ) -> Result<Hash, NodeError> {
-        let slab = self.cap().backing();
-        let outside = NodeError::OutsideTree { gindex, page_count: slab.page_count() };
-        let depth =
-            gindex.checked_ilog2().and_then(|depth| depth.checked_sub(PAGES.ilog2())).ok_or(outside)?;
-        if gindex >> depth != PAGES {
-            return Err(outside);
-        }
-        let index = gindex - (PAGES << depth);
-        if depth <= slab.depth() {
-            return slab.node(depth, index).ok_or(outside);
-        }
-        let below_page = depth - slab.depth();
-        let page = u32::try_from(index >> below_page).map_err(|_| outside)?;
-        if below_page > CHUNK_LEVELS || page >= slab.page_count() {
-            return Err(outside);
-        }
-        let content = match slab.slot(page) {
-            PageSlot::Empty => return Err(NodeError::BelowEmptyPage { page }),
-            PageSlot::Loaded(content) => content,
-            PageSlot::Missing(leaf) => load(&leaf).ok_or(NodeError::MissingPage { page })?,
-        };
-        let position = usize::try_from(index & ((1 << below_page) - 1)).map_err(|_| outside)?;
-        Ok(node_in_page(content.bytes(), below_page, position))
+fn node_below_pages(
+    slab: &PageSlab,
+    gindex: u64,
+    load: impl FnOnce(&Hash) -> Option<Page>,
+) -> Result<Hash, NodeError> {
+    let outside = NodeError::OutsideTree { gindex, page_count: slab.page_count() };
+    let depth = gindex.checked_ilog2().and_then(|depth| depth.checked_sub(PAGES.ilog2())).ok_or(outside)?;
+    if gindex >> depth != PAGES {
+        return Err(outside);
     }
+    let index = gindex - (PAGES << depth);
+    if depth <= slab.depth() {
+        return slab.node(depth, index).ok_or(outside);
+    }
+    let below_page = depth - slab.depth();
+    let page = u32::try_from(index >> below_page).map_err(|_| outside)?;
+    if below_page > CHUNK_LEVELS || page >= slab.page_count() {
+        return Err(outside);
+    }
+    let content = match slab.slot(page) {
+        PageSlot::Empty => return Err(NodeError::BelowEmptyPage { page }),
+        PageSlot::Loaded(content) => content,
+        PageSlot::Missing(leaf) => load(&leaf).ok_or(NodeError::MissingPage { page })?,
+    };
+    let position = usize::try_from(index & ((1 << below_page) - 1)).map_err(|_| outside)?;
+    Ok(node_in_page(content.bytes(), below_page, position))
 }
 
 /// The node `depth` levels below a page's node, the `position`-th of its level: over 128 >> `depth` chunks.

@@ -14,8 +14,9 @@ const _: () = assert!(GROUPS * GROUP_CHUNKS * size_of::<Hash>() == PAGE_BYTES);
 
 /// With more changed groups than this a wide kernel is faster over the whole page.
 const FEW_GROUPS: usize = 5;
-/// Pages that are worth a thread of their own.
-const PAGES_PER_THREAD: usize = 32;
+/// Pages that are worth a thread of their own. Starting one takes as long as hashing about 20 pages: two threads break even at
+/// 64 pages together and take three quarters of the time at 128 (`cargo bench -p travertine-memory --bench slab -- threads`).
+const PAGES_PER_THREAD: usize = 64;
 /// Pages that are hashed side by side: enough for the widest kernel, and few enough for a near cache.
 const BATCH: usize = 32;
 

@@ -116,32 +116,40 @@ impl PageSlab {
     pub(crate) fn with_pages(
         &self,
         writes: impl IntoIterator<Item = (u32, PageSlot)>,
-    ) -> (Self, Vec<PageChange>) {
-        let writes: Vec<Write> =
-            writes.into_iter().filter_map(|(page, slot)| self.write(page, slot)).collect();
-        debug_assert!(writes.is_sorted_by(|a, b| a.page < b.page));
+        mut report: impl FnMut(PageChange),
+    ) -> Self {
+        let writes = self.changing_writes(writes);
         hash_pages(writes.iter().filter_map(|write| Some((write.new.page()?, write.old.page()))));
-        let mut changes = Vec::with_capacity(writes.len());
         let mut nodes = Vec::with_capacity(writes.len());
         for Write { page, old, new } in writes {
             let change = PageChange { page, old: old.hash(0), new: new.hash(0) };
             if change.old != change.new {
-                changes.push(change);
+                report(change);
             } else if !(old.has_missing() && new.page().is_some()) {
                 continue;
             }
             nodes.push((page, new));
         }
-        (Self { pages: self.pages.update(self.depth(), 0, &nodes), ..*self }, changes)
+        Self { pages: self.pages.update(self.depth(), 0, &mut nodes), ..*self }
     }
 
-    /// What is to be written, unless the page holds the same bytes already: comparing is much cheaper than hashing.
-    fn write(&self, page: u32, slot: PageSlot) -> Option<Write<'_>> {
-        debug_assert!(page < self.page_count());
-        let old = self.pages.descend(self.depth(), page.into());
-        let new = Node::from_slot(slot);
-        let same = matches!((old.page(), new.page()), (Some(old), Some(new)) if old == new);
-        (!same).then_some(Write { page, old, new })
+    /// What is to be written, but for pages that hold the same bytes already: comparing is much cheaper than hashing.
+    fn changing_writes(&self, writes: impl IntoIterator<Item = (u32, PageSlot)>) -> Vec<Write<'_>> {
+        let write = |(page, slot)| Write { page, old: &self.pages, new: Node::from_slot(slot) };
+        let mut writes: Vec<Write> = writes.into_iter().map(write).collect();
+        debug_assert!(writes.is_sorted_by(|a, b| a.page < b.page));
+        debug_assert!(writes.last().is_none_or(|write| write.page < self.page_count()));
+        // Level by level, so that the processor waits for many branches at once.
+        for level in (0..self.depth()).rev() {
+            for Write { page, old, .. } in &mut writes {
+                *old = old.half(level, (*page).into());
+            }
+        }
+        writes.retain(|write| match (write.old.page(), write.new.page()) {
+            (Some(old), Some(new)) => old != new,
+            _ => true,
+        });
+        writes
     }
 
     /// The first pages of this slab as a slab of `size` bytes. Growing adds zero pages; shrinking drops the pages behind the

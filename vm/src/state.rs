@@ -19,6 +19,9 @@ pub struct State {
     schedule: Hash,
     image: Hash,
     settlements: u64,
+    /// The leaves of the regions up to the last one that is present, and the fields of the container: proofs ask for them often.
+    leaves: Arc<[Hash]>,
+    fields: [Hash; 1 << FIELD_DEPTH],
     root: Hash,
     /// The snapshot that the state was read from, which has the pages that were not touched since.
     kept: Option<Arc<SnapshotPages>>,
@@ -27,8 +30,12 @@ pub struct State {
 impl State {
     /// A state with this memory, which has settled or was never written.
     pub(crate) fn new(memory: Memory, schedule: Hash, image: Hash, settlements: u64) -> Self {
-        let mut state = Self { memory, schedule, image, settlements, root: ZERO_HASH, kept: None };
-        state.root = merkleize(&state.fields(), STATE_FIELDS);
+        let leaves = present_leaves(&memory).into();
+        let fields = [ZERO_HASH; 1 << FIELD_DEPTH];
+        let mut state =
+            Self { memory, schedule, image, settlements, leaves, fields, root: ZERO_HASH, kept: None };
+        state.fields = state.compute_fields();
+        state.root = merkleize(&state.fields, STATE_FIELDS);
         state
     }
 
@@ -99,11 +106,11 @@ impl State {
     }
 
     /// The fields of the state container, in order.
-    fn fields(&self) -> [Hash; 1 << FIELD_DEPTH] {
+    fn compute_fields(&self) -> [Hash; 1 << FIELD_DEPTH] {
         let mut fields = [ZERO_HASH; 1 << FIELD_DEPTH];
         let mut set = |field: StateField, value| fields[field as usize] = value;
         set(StateField::Version, uint64_chunk(STATE_VERSION));
-        set(StateField::Regions, regions_root(&self.memory));
+        set(StateField::Regions, merkleize(&self.leaves, REGIONS));
         set(StateField::Allocations, self.memory.allocations().root());
         set(StateField::NextAllocation, uint64_chunk(self.memory.next_allocation()));
         set(StateField::GasSchedule, self.schedule);
@@ -153,7 +160,7 @@ impl StateTree for State {
     fn node(&self, index: GeneralizedIndex) -> Option<Hash> {
         let depth = index.depth();
         if depth <= FIELD_DEPTH {
-            return Some(subtree_node(&self.fields(), FIELD_DEPTH, depth, index.get() - (1 << depth)));
+            return Some(subtree_node(&self.fields, FIELD_DEPTH, depth, index.get() - (1 << depth)));
         }
         let below = depth - FIELD_DEPTH;
         let regions = layout::field(StateField::Regions).get();
@@ -166,8 +173,12 @@ impl StateTree for State {
             return None;
         }
         if depth <= REGION_LEAF_DEPTH {
-            let leaves = present_leaves(&self.memory);
-            return Some(subtree_node(&leaves, REGIONS.ilog2(), below, index.get() - (regions << below)));
+            return Some(subtree_node(
+                &self.leaves,
+                REGIONS.ilog2(),
+                below,
+                index.get() - (regions << below),
+            ));
         }
         self.node_below_region(index)
     }

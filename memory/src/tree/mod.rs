@@ -7,6 +7,7 @@ mod hash;
 mod rebase;
 mod walk;
 
+use std::mem;
 use std::sync::{Arc, OnceLock};
 
 use travertine_merkle::Hash;
@@ -16,10 +17,13 @@ use crate::page::{Page, PageSlot};
 pub(crate) use walk::Pages;
 
 /// A subtree. All-zero subtrees are `Empty` at their top. How many levels it has is known from its place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) enum Node {
+    #[default]
     Empty,
-    Branch(Arc<Branch>),
+    /// The flag tells whether a page below is known by its hash only. It stands here, beside the pointer, so that an update
+    /// need not read the branches that it shares.
+    Branch(Arc<Branch>, bool),
     Page(Page),
     Missing(Arc<Hash>),
 }
@@ -29,8 +33,6 @@ pub(crate) struct Branch {
     left: Node,
     right: Node,
     hash: OnceLock<Hash>,
-    /// Whether a page below is known by its hash only.
-    has_missing: bool,
 }
 
 impl Node {
@@ -47,7 +49,7 @@ impl Node {
         match self {
             Self::Page(page) => PageSlot::Loaded(page.clone()),
             Self::Missing(leaf) => PageSlot::Missing(**leaf),
-            Self::Empty | Self::Branch(_) => PageSlot::Empty,
+            Self::Empty | Self::Branch(..) => PageSlot::Empty,
         }
     }
 
@@ -55,7 +57,7 @@ impl Node {
     pub(crate) fn page(&self) -> Option<&Page> {
         match self {
             Self::Page(page) => Some(page),
-            Self::Empty | Self::Branch(_) | Self::Missing(_) => None,
+            Self::Empty | Self::Branch(..) | Self::Missing(_) => None,
         }
     }
 
@@ -64,42 +66,45 @@ impl Node {
             return Self::Empty;
         }
         let has_missing = left.has_missing() || right.has_missing();
-        Self::Branch(Arc::new(Branch { left, right, hash: OnceLock::new(), has_missing }))
+        Self::Branch(Arc::new(Branch { left, right, hash: OnceLock::new() }), has_missing)
     }
 
     pub(crate) fn has_missing(&self) -> bool {
         match self {
             Self::Empty | Self::Page(_) => false,
             Self::Missing(_) => true,
-            Self::Branch(branch) => branch.has_missing,
+            Self::Branch(_, has_missing) => *has_missing,
         }
     }
 
     /// The halves of a subtree that is not a single page.
     fn halves(&self) -> (&Self, &Self) {
         match self {
-            Self::Branch(branch) => (&branch.left, &branch.right),
+            Self::Branch(branch, _) => (&branch.left, &branch.right),
             Self::Empty | Self::Page(_) | Self::Missing(_) => (&Self::Empty, &Self::Empty),
         }
     }
 
-    /// The `index`-th node `depth` levels below.
-    pub(crate) fn descend(&self, depth: u32, index: u64) -> &Self {
-        (0..depth).rev().fold(self, |node, level| {
-            let (left, right) = node.halves();
-            if index >> level & 1 == 0 { left } else { right }
-        })
+    /// The half in which the `index`-th node `level + 1` levels below stands.
+    pub(crate) fn half(&self, level: u32, index: u64) -> &Self {
+        let (left, right) = self.halves();
+        if index >> level & 1 == 0 { left } else { right }
     }
 
-    /// This subtree of `levels` levels, whose first page is `first`, with `writes` (ascending) in place. Subtrees without
-    /// writes are shared with their hashes.
-    pub(crate) fn update(&self, levels: u32, first: u32, writes: &[(u32, Self)]) -> Self {
-        let Some((_, node)) = writes.last() else { return self.clone() };
+    /// The `index`-th node `depth` levels below.
+    pub(crate) fn descend(&self, depth: u32, index: u64) -> &Self {
+        (0..depth).rev().fold(self, |node, level| node.half(level, index))
+    }
+
+    /// This subtree of `levels` levels, whose first page is `first`, with `writes` (ascending) in place, from which they are
+    /// taken. Subtrees without writes are shared with their hashes.
+    pub(crate) fn update(&self, levels: u32, first: u32, writes: &mut [(u32, Self)]) -> Self {
+        let Some((_, node)) = writes.last_mut() else { return self.clone() };
         if levels == 0 {
-            return node.clone();
+            return mem::take(node);
         }
         let middle = first + (1 << (levels - 1));
-        let (low, high) = writes.split_at(writes.partition_point(|&(page, _)| page < middle));
+        let (low, high) = writes.split_at_mut(writes.partition_point(|&(page, _)| page < middle));
         let (left, right) = self.halves();
         Self::join(left.update(levels - 1, first, low), right.update(levels - 1, middle, high))
     }

@@ -41,7 +41,7 @@ impl Iterator for Pages<'_> {
             match node {
                 Node::Empty => {}
                 Node::Page(_) | Node::Missing(_) => return Some((first, node.slot())),
-                Node::Branch(branch) => {
+                Node::Branch(branch, _) => {
                     let middle = first + (1 << (levels - 1));
                     self.stack.push((&branch.right, levels - 1, middle));
                     self.stack.push((&branch.left, levels - 1, first));

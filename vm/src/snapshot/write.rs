@@ -1,6 +1,7 @@
 //! From a state to its snapshot.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 
 use rkyv::api::high::HighSerializer;
@@ -91,9 +92,10 @@ impl<'a, F: Fn(&Hash) -> Option<StoredPage<'a>>> PageTable<'a, F> {
     fn store(&mut self, place: Place, page: u32, slot: PageSlot) -> Result<u32, SnapshotError> {
         let leaf = slot.leaf();
         debug_assert_ne!(leaf, ZERO_HASH, "a slab lists no zero pages");
-        if let Some(&stored) = self.places.get(&leaf) {
-            return Ok(stored);
-        }
+        let vacant = match self.places.entry(leaf) {
+            Entry::Occupied(stored) => return Ok(*stored.get()),
+            Entry::Vacant(vacant) => vacant,
+        };
         let stored = u32::try_from(self.pages.len()).map_err(|_| SnapshotError::TooLarge)?;
         let content = match slot {
             PageSlot::Loaded(page) => Some(StoredPage::Loaded(page)),
@@ -102,8 +104,7 @@ impl<'a, F: Fn(&Hash) -> Option<StoredPage<'a>>> PageTable<'a, F> {
         };
         self.pages.push(content.ok_or(SnapshotError::MissingPage { place, page })?);
         self.leaves.push(leaf);
-        self.places.insert(leaf, stored);
-        Ok(stored)
+        Ok(*vacant.insert(stored))
     }
 
     /// The snapshot with this record, which names the pages of the table.
