@@ -28,6 +28,7 @@ mod access;
 mod address;
 mod cap;
 mod fault;
+pub mod generative;
 mod memory;
 mod node;
 mod page;
