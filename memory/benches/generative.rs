@@ -45,7 +45,7 @@ fn orders(criterion: &mut Criterion) {
         bencher.iter(|| search(next() as f64 / 18_446_744_073_709_551_616.0, SEED));
     });
     group.bench_function("lower bound", |bencher| {
-        bencher.iter(|| lower_bound(u128::from(next()) << 64 | 99, SEED));
+        bencher.iter(|| lower_bound(u128::from(next()) << 64 | 0x63, SEED));
     });
     let grid = Grid::new(1 << 32).expect("a power of two");
     group.bench_function("place on the Hilbert curve of 2^32", |bencher| {
@@ -76,7 +76,7 @@ fn cells(criterion: &mut Criterion) {
     });
     let mut grown = Context::new(SEED);
     group.bench_function("write a cell at a new address", |bencher| {
-        bencher.iter(|| grown.write(next() >> 16, 9))
+        bencher.iter(|| grown.write(next() >> 16, 9));
     });
 
     let mut space = Space::default();

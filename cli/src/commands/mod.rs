@@ -3,6 +3,7 @@
 mod completions;
 mod convert;
 mod disasm;
+pub(crate) mod gmem;
 mod inspect;
 mod prove;
 mod root;
@@ -25,6 +26,7 @@ pub(crate) enum Command {
     Prove(prove::Arguments),
     Verify(verify::Arguments),
     Convert(convert::Arguments),
+    Gmem(gmem::Arguments),
     Schedule(schedule::Arguments),
     Completions(completions::Arguments),
 }
@@ -43,6 +45,7 @@ impl Command {
             Self::Prove(arguments) => prove::run(arguments),
             Self::Verify(arguments) => verify::run(arguments),
             Self::Convert(arguments) => convert::run(arguments),
+            Self::Gmem(arguments) => gmem::run(arguments),
             Self::Schedule(arguments) => schedule::run(arguments),
             Self::Completions(arguments) => completions::run(arguments),
         }
