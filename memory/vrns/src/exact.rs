@@ -82,9 +82,15 @@ pub fn exact_cell(address: u64, seed: u64) -> u32 {
 
 /// Makes `cells` those from address `start` on.
 pub(crate) fn fill(seed: u64, start: u64, cells: &mut [u32]) {
+    fill_one_by_one(start, cells, |address| exact_cell(address, seed));
+}
+
+/// Makes each of `cells` what `cell` gives for its address, and gives the address after the last.
+pub(crate) fn fill_one_by_one(start: u64, cells: &mut [u32], cell: impl Fn(u64) -> u32) -> u64 {
     let mut address = start;
-    for cell in cells {
-        *cell = exact_cell(address, seed);
+    for each in cells {
+        *each = cell(address);
         address = address.wrapping_add(1);
     }
+    address
 }

@@ -6,7 +6,7 @@
 )]
 #![allow(clippy::large_stack_arrays, reason = "only the compiler builds the table")]
 
-use crate::exact::{FRACTION_BITS, MODULI, QUOTIENTS};
+use crate::exact::{FRACTION_BITS, MODULI, QUOTIENTS, fill_one_by_one};
 
 /// The quotients as binary64 numbers, for each modulus and residue.
 static FLOATS: [[f64; 283]; 8] = {
@@ -37,9 +37,5 @@ pub(crate) fn cell(address: u64, seed: u64) -> u32 {
 
 /// Makes `cells` those from address `start` on.
 pub(crate) fn fill(seed: u64, start: u64, cells: &mut [u32]) {
-    let mut address = start;
-    for each in cells {
-        *each = cell(address, seed);
-        address = address.wrapping_add(1);
-    }
+    fill_one_by_one(start, cells, |address| cell(address, seed));
 }

@@ -7,7 +7,7 @@
 #![allow(clippy::inline_always, reason = "the vector forms are this code, compiled for more instructions")]
 #![allow(clippy::cast_possible_truncation, reason = "what is above 1 goes; places in a block are below 16")]
 
-use crate::exact::{MODULI, exact_cell};
+use crate::exact::{MODULI, exact_cell, fill_one_by_one};
 
 /// The product of the moduli, 65 bits: residues determine `x`.
 pub(crate) const MODULI_PRODUCT: u128 = {
@@ -89,7 +89,8 @@ pub(crate) fn cell(address: u64, seed: u64) -> u32 {
 pub(crate) fn fill(seed: u64, start: u64, cells: &mut [u32]) {
     let before_block = (start.wrapping_neg() % BLOCK as u64) as usize;
     let (head, rest) = cells.split_at_mut(before_block.min(cells.len()));
-    let mut address = fill_one_by_one(seed, start, head);
+    let one = |address| cell(address, seed);
+    let mut address = fill_one_by_one(start, head, one);
     let mask = BLOCK as u64 - 1;
     let lanes: [u64; BLOCK] = core::array::from_fn(|lane| position(lane as u64 ^ (seed & mask)));
     let (blocks, tail) = rest.as_chunks_mut();
@@ -97,7 +98,7 @@ pub(crate) fn fill(seed: u64, start: u64, cells: &mut [u32]) {
         fill_block(position((address ^ seed) & !mask), &lanes, block, address, seed);
         address = address.wrapping_add(BLOCK as u64);
     }
-    fill_one_by_one(seed, address, tail);
+    fill_one_by_one(address, tail, one);
 }
 
 #[inline(always)]
@@ -121,16 +122,6 @@ fn settle_unsure(block: &mut [u32; BLOCK], address: u64, seed: u64) {
             *cell = exact_cell(address | lane, seed);
         }
     }
-}
-
-/// Gives the address after the last.
-fn fill_one_by_one(seed: u64, start: u64, cells: &mut [u32]) -> u64 {
-    let mut address = start;
-    for each in cells {
-        *each = cell(address, seed);
-        address = address.wrapping_add(1);
-    }
-    address
 }
 
 /// Whether the exact sequence does not tell the cell at `x`.
