@@ -9,6 +9,7 @@ use travertine_merkle::layout::LayoutError;
 use travertine_merkle::{BackendError, LimitError, ProveError, ProveTransitionError, VerifyError};
 use travertine_vm::{LoadError, MachineError, SnapshotError};
 
+use crate::commands::gmem::GmemError;
 use crate::proof_file::ProofFileError;
 
 /// Input that cannot be used, or a system that refuses.
@@ -76,6 +77,8 @@ pub(crate) enum InputError {
     Places(#[from] LayoutError),
     #[error("the proof's nodes cannot be shown: {0}")]
     Explain(VerifyError),
+    #[error(transparent)]
+    Gmem(#[from] GmemError),
 }
 
 impl InputError {
@@ -115,6 +118,7 @@ impl InputError {
             }
             Self::Prove(_) => "`travertine root --state DIR` lists the regions that there are",
             Self::NoSymbol(_) => "`travertine inspect PROGRAM --symbols` lists the symbols",
+            Self::Gmem(error) => return error.hint().map(str::to_owned),
             Self::WhichClaim(_) | Self::WhichRange => "say which with --address and --length",
             Self::Read { .. }
             | Self::ReadStdin(_)

@@ -108,9 +108,14 @@ fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> io::Res
     drop(out);
     temporary.as_file().sync_all()?;
     temporary.persist(path)?;
-    // The new name is on the disk only when the directory is.
-    #[cfg(unix)]
-    File::open(directory)?.sync_all()?;
+    sync_directory_of(path)
+}
+
+/// Makes the name of a new file durable: it is on the disk only when its directory is.
+pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(directory_of(path))?.sync_all()?;
+    }
     Ok(())
 }
 

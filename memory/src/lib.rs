@@ -31,6 +31,7 @@ mod allocator;
 mod bulk;
 mod cap;
 mod fault;
+pub mod generative;
 mod memory;
 mod node;
 mod page;

@@ -4,7 +4,7 @@ mod bench;
 mod completions;
 mod convert;
 mod disasm;
-
+pub(crate) mod gmem;
 mod inspect;
 mod map;
 mod prove;
@@ -29,6 +29,7 @@ pub(crate) enum Command {
     Prove(prove::Arguments),
     Verify(verify::Arguments),
     Convert(convert::Arguments),
+    Gmem(gmem::Arguments),
     Schedule(schedule::Arguments),
     Bench(bench::Arguments),
     Completions(completions::Arguments),
@@ -49,6 +50,7 @@ impl Command {
             Self::Prove(arguments) => prove::run(arguments),
             Self::Verify(arguments) => verify::run(arguments),
             Self::Convert(arguments) => convert::run(arguments),
+            Self::Gmem(arguments) => gmem::run(arguments),
             Self::Schedule(arguments) => schedule::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),
             Self::Completions(arguments) => completions::run(arguments),
