@@ -372,6 +372,9 @@ impl Memory {
     /// What the allocator touches first when it reads or writes in the page of an address, whatever the permissions. The page
     /// is loaded if it is missing.
     pub(crate) fn plan_touch(&mut self, address: u64, access: Access) -> Result<Touches, Fault> {
+        if access == Access::Write && self.working.recent_store(address >> PAGE_OFFSET_BITS).is_some() {
+            return Ok(Touches::default());
+        }
         let at = Address::new(address).expect("the allocator's addresses have 40 bits");
         let (region, page) = (at.region(), at.page());
         self.stage_missing(address, Pages { region, first: page, last: page }, access)?;
@@ -389,8 +392,12 @@ impl Memory {
     /// Zeroes planned bytes of the allocator's, which lie in one page.
     pub(crate) fn fill_zeros(&mut self, address: u64, length: u64) {
         for piece in pieces(address, usize::try_from(length).expect("at most a page")) {
-            let frame = self.touch(piece.page_number);
+            let recent = self.working.recent_store(piece.page_number.into());
+            let frame = recent.unwrap_or_else(|| self.touch(piece.page_number));
             self.working.frame_mut(frame).bytes_mut()[piece.offset..][..piece.length].fill(0);
+            if recent.is_none() {
+                self.working.remember(frame);
+            }
         }
     }
 

@@ -8,8 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use ssz_rs::prelude::*;
 use travertine_memory::{
-    Allocation, AllocationFlags, Fragment, Fragments, RecordError, RecordList,
-    RegionKind,
+    Allocation, AllocationFlags, Fragment, Fragments, RecordError, RecordList, RegionKind,
 };
 use travertine_merkle::layout::ALLOCATIONS_LIMIT;
 use travertine_merkle::{

@@ -178,11 +178,7 @@ impl Space {
         let in_place = Place::Pages { first, count: pages };
         if pages <= count {
             let fragments = kept(&record.fragments, pages);
-            return Ok(Resized {
-                to: in_place,
-                fragments,
-                ..Resized::in_place(record, from)
-            });
+            return Ok(Resized { to: in_place, fragments, ..Resized::in_place(record, from) });
         }
         let more = pages - count;
         let fits_in_place = first + pages <= 1 << super::slabs::PAGE_BITS
@@ -255,7 +251,9 @@ impl Resized {
 /// The runs of an allocation with more behind them.
 fn joined(fragments: &[Fragment], more: &[Fragment]) -> Fragments {
     let mut runs = fragments.to_vec();
-    more.iter().for_each(|run| push_run(&mut runs, *run));
+    for run in more {
+        push_run(&mut runs, *run);
+    }
     runs[..].into()
 }
 

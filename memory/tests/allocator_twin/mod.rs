@@ -274,7 +274,11 @@ impl Twin {
 
     fn check_limit(&self, more: u64) -> Result<(), Error> {
         let frames = self.frames_in_use() + more;
-        if more > 0 && frames > self.limit { Err(Error::FrameLimit { frames, limit: self.limit }) } else { Ok(()) }
+        if more > 0 && frames > self.limit {
+            Err(Error::FrameLimit { frames, limit: self.limit })
+        } else {
+            Ok(())
+        }
     }
 
     fn used(&mut self, region: u8) {

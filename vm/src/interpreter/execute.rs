@@ -176,19 +176,19 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Opcode::CzeroEqz => self.register(op, |a, b| if b == 0 { 0 } else { a }),
             Opcode::CzeroNez => self.register(op, |a, b| if b == 0 { a } else { 0 }),
             // Xtravertine: not available yet
-            Opcode::M3Alloc
-            | Opcode::M3Free
-            | Opcode::M3Size
-            | Opcode::M3Query
-            | Opcode::M3Resolve
-            | Opcode::M3Resize
-            | Opcode::M3Copy
+            Opcode::M3Alloc => self.allocate(op),
+            Opcode::M3Free => self.free(op),
+            Opcode::M3Size => self.size(op),
+            Opcode::M3Query => self.query(op),
+            Opcode::M3Resolve => self.resolve(op),
+            Opcode::M3Resize => self.resize(op),
+            Opcode::M3Compact => self.compact(op),
+            Opcode::M3Defrag => self.defragment(op),
+            Opcode::M3Copy
             | Opcode::M3Fill
             | Opcode::M3Gather
             | Opcode::M3Scatter
             | Opcode::M3Share
-            | Opcode::M3Compact
-            | Opcode::M3Defrag
             | Opcode::M3Gas
             | Opcode::M3Refund
             | Opcode::M3Root

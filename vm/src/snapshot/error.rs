@@ -2,7 +2,8 @@
 
 use thiserror::Error;
 use travertine_memory::{
-    AddressError, CapError, FragmentError, PermissionsError, RecordError, RegionError, RestoreError, SlabError,
+    AddressError, CapError, FragmentError, PermissionsError, RecordError, RegionError, RestoreError,
+    SlabError,
 };
 
 use super::container::{SNAPSHOT_HEADER_BYTES, SNAPSHOT_VERSION};
