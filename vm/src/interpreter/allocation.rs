@@ -17,7 +17,7 @@ use crate::host::Host;
 impl<H: Host + ?Sized> Run<'_, H> {
     /// `rd` = address of `rs1` new bytes, as `rs2` says: kind, flags << 8, region << 16.
     pub(super) fn allocate(&mut self, op: Op) -> Result<(), Stop> {
-        let (bytes, word) = self.operands(op);
+        let (bytes, word) = self.sources(op);
         let request = AllocationRequest::from_registers(bytes, word, self.call.owner);
         let request = match request {
             Ok(request) => request,
@@ -38,7 +38,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
 
     /// Frees the allocation that starts at `rs1`; `rd` = 0.
     pub(super) fn free(&mut self, op: Op) -> Result<(), Stop> {
-        let (address, _) = self.operands(op);
+        let (address, _) = self.sources(op);
         let plan = match self.call.memory.plan_free(address, &self.call.owner) {
             Ok(plan) => plan,
             Err(failure) => return self.fail(op, failure),
@@ -51,29 +51,29 @@ impl<H: Host + ?Sized> Run<'_, H> {
 
     /// `rd` = bytes of the allocation that contains `rs1`, 0 if there is none.
     pub(super) fn size(&mut self, op: Op) -> Result<(), Stop> {
-        let (address, _) = self.operands(op);
+        let (address, _) = self.sources(op);
         let size = self.call.memory.allocation_at(address).map_or(0, |(_, allocation)| allocation.size);
-        self.answer(op, Ok(size))
+        self.reply(op, Ok(size))
     }
 
     /// `rd` = property number `rs2` of what lies at `rs1`.
     pub(super) fn query(&mut self, op: Op) -> Result<(), Stop> {
-        let (address, number) = self.operands(op);
+        let (address, number) = self.sources(op);
         let value =
             Property::from_number(number).and_then(|property| self.call.memory.query(address, property));
-        self.answer(op, value)
+        self.reply(op, value)
     }
 
     /// `rd` = present address of the allocation with handle `rs1`.
     pub(super) fn resolve(&mut self, op: Op) -> Result<(), Stop> {
-        let (handle, _) = self.operands(op);
+        let (handle, _) = self.sources(op);
         let address = self.call.memory.resolve(handle);
-        self.answer(op, address)
+        self.reply(op, address)
     }
 
     /// Gives the allocation that contains `rs1` `rs2` bytes; `rd` = its new address.
     pub(super) fn resize(&mut self, op: Op) -> Result<(), Stop> {
-        let (address, size) = self.operands(op);
+        let (address, size) = self.sources(op);
         let plan = match self.call.memory.plan_resize(address, size, &self.call.owner, self.prices) {
             Ok(plan) => plan,
             Err(failure) => return self.fail(op, failure),
@@ -101,13 +101,13 @@ impl<H: Host + ?Sized> Run<'_, H> {
 
     /// The same, with at most `rs2` moves, and not more than `m3.compact` makes.
     pub(super) fn defragment(&mut self, op: Op) -> Result<(), Stop> {
-        let (_, limit) = self.operands(op);
+        let (_, limit) = self.sources(op);
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         self.compact_within(op, limit.min(DEFAULT_COMPACTION_MOVES))
     }
 
     fn compact_within(&mut self, op: Op, limit: u32) -> Result<(), Stop> {
-        let (region, _) = self.operands(op);
+        let (region, _) = self.sources(op);
         let plan = match self.call.memory.plan_compaction(region, limit) {
             Ok(plan) => plan,
             Err(error) => return self.refuse(op, error),
@@ -121,7 +121,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
         Ok(())
     }
 
-    fn operands(&self, op: Op) -> (u64, u64) {
+    fn sources(&self, op: Op) -> (u64, u64) {
         (self.call.cpu.get(op.instruction.rs1), self.call.cpu.get(op.instruction.rs2))
     }
 
@@ -136,14 +136,14 @@ impl<H: Host + ?Sized> Run<'_, H> {
     }
 
     /// `rd` = an answer that costs the base price, or the code of a refusal.
-    fn answer(&mut self, op: Op, answer: Result<u64, AllocationError>) -> Result<(), Stop> {
+    fn reply(&mut self, op: Op, answer: Result<u64, AllocationError>) -> Result<(), Stop> {
         self.charge_base(op)?;
         self.finish(op, answer.unwrap_or_else(|error| error.code().cast_unsigned()));
         Ok(())
     }
 
     fn refuse(&mut self, op: Op, error: AllocationError) -> Result<(), Stop> {
-        self.answer(op, Err(error))
+        self.reply(op, Err(error))
     }
 
     fn fail(&mut self, op: Op, failure: AllocationFailure) -> Result<(), Stop> {
