@@ -77,7 +77,7 @@ impl Schedule {
             Operation::ReadRefund => self.read_refund,
             Operation::ReadRoot => self.read_root,
             Operation::Halt => self.halt,
-            Operation::Touch { .. } | Operation::HostCall { .. } => 0,
+            Operation::Touch { .. } | Operation::HostCall { .. } | Operation::Log { .. } => 0,
         }
     }
 
@@ -140,8 +140,11 @@ impl Schedule {
 
     fn host_part(&self, operation: &Operation) -> u64 {
         match *operation {
-            Operation::HostCall { bytes: count, topics, gas } => {
-                sum([self.host_call, bytes(count, self.host_byte_64ths), times(topics, self.log_topic), gas])
+            Operation::HostCall { bytes: count, gas } => {
+                sum([self.host_call, bytes(count, self.host_byte_64ths), gas])
+            }
+            Operation::Log { bytes: count, topics } => {
+                sum([self.log, bytes(count, self.log_byte_64ths), times(topics, self.log_topic)])
             }
             _ => 0,
         }

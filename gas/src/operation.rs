@@ -224,14 +224,19 @@ operations! {
             /// Pages that are stored to, and were not stored to before.
             first_writes: u64,
         };
-        /// A host call, beyond its `ecall`.
+        /// A host call other than `log`, beyond its `ecall`.
         HostCall "host_call" {
-            /// Bytes that it reads and writes, topics not counted.
+            /// Bytes that it reads and writes.
             bytes: u64,
-            /// Topics of an event.
-            topics: u64,
             /// What the embedder asks, in gas.
             gas: u64,
+        };
+        /// An event, beyond the `ecall`.
+        Log "log" {
+            /// Bytes of its data.
+            bytes: u64,
+            /// Its topics.
+            topics: u64,
         };
     }
 }

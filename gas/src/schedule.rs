@@ -77,31 +77,31 @@ schedule! {
     /// A multiplication.
     multiply: Base 2;
     /// A division or remainder.
-    divide: Base 8;
+    divide: Base 5;
     /// A load.
     load: Base 2, 10;
     /// Each byte of a load, in 64ths.
     load_byte_64ths: Part 0, 128;
     /// A store.
-    store: Base 2, 15;
+    store: Base 3, 15;
     /// Each byte of a store, in 64ths.
     store_byte_64ths: Part 0, 128;
     /// A conditional branch, taken or not.
     branch: Base 2;
     /// An unconditional jump to an offset.
-    jump: Base 2;
+    jump: Base 1;
     /// An unconditional jump to a register's value.
-    jump_register: Base 2;
+    jump_register: Base 3;
     /// An atomic memory operation.
-    atomic: Base 4;
+    atomic: Base 6;
     /// A fence.
     fence: Base 1;
     /// `ecall` and `ebreak` themselves; what is called is charged on top.
     system: Base 2;
     /// The first load from a page in a call.
-    page_first_read: Part 300, 0;
+    page_first_read: Part 250, 0;
     /// The first store to a page in a call: its copy, and its hashing at settle.
-    page_first_write: Part 8000, 0;
+    page_first_write: Part 4000, 0;
     /// A copy.
     copy: Base 20, 25;
     /// Each byte of a copy, in 64ths.
@@ -182,12 +182,16 @@ schedule! {
     read_root: Base 40;
     /// The end of a call.
     halt: Base 2, 1;
-    /// Any host call.
-    host_call: Part 100;
-    /// Each byte that a host call moves, in 64ths.
-    host_byte_64ths: Part 64;
-    /// Each topic of an event.
-    log_topic: Part 40;
+    /// Any host call but `log`.
+    host_call: Part 30;
+    /// Each byte that it moves, in 64ths.
+    host_byte_64ths: Part 1;
+    /// An event, with its part of the receipt.
+    log: Part 110;
+    /// Each byte of its data, in 64ths.
+    log_byte_64ths: Part 7;
+    /// Each of its topics.
+    log_topic: Part 9;
 }
 
 /// A schedule that is known by a name.

@@ -1,6 +1,6 @@
 //! Loads and stores: plans that check everything, commits that cannot fail, and the host's own ways in.
 
-use std::ops::Range;
+use std::ops::RangeInclusive;
 
 use travertine_merkle::layout;
 
@@ -8,27 +8,27 @@ use crate::address::{Address, PAGE_OFFSET_BITS};
 use crate::fault::{Access, Fault, FaultReason};
 use crate::memory::Memory;
 use crate::page::{PAGE_BYTES, Page, PageSlot};
-use crate::permissions::Permissions;
 use crate::plan::{LoadPlan, Span, StorePlan, Touches};
-use crate::working_set::{Content, Frame, page_number, page_of, region_of};
+use crate::working_set::{Content, page_number, page_of, region_of};
 
 /// The pages of an access, all in one region.
-#[derive(Clone, Copy)]
-struct Pages {
-    region: u8,
-    first: u32,
-    last: u32,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pages {
+    pub(crate) region: u8,
+    pub(crate) first: u32,
+    pub(crate) last: u32,
 }
 
 impl Pages {
-    fn count(self) -> u32 {
-        self.last - self.first + 1
+    /// The numbers of the pages, which count through all regions.
+    pub(crate) fn numbers(self) -> RangeInclusive<u32> {
+        page_number(self.region, self.first)..=page_number(self.region, self.last)
     }
 }
 
 /// Whose permissions count.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Privilege {
+pub(crate) enum Privilege {
     Program,
     Host,
 }
@@ -53,7 +53,7 @@ fn pieces(address: u64, length: usize) -> impl Iterator<Item = Piece> {
         let at = address + done as u64;
         let offset = page_offset(at);
         let piece = Piece {
-            page_number: u32::try_from(at >> PAGE_OFFSET_BITS).expect("the address has 40 bits"),
+            page_number: number_of(at),
             offset,
             done,
             length: (length - done).min(PAGE_BYTES - offset),
@@ -63,9 +63,14 @@ fn pieces(address: u64, length: usize) -> impl Iterator<Item = Piece> {
     })
 }
 
+/// The number of the page of a byte that lies in a region.
+pub(crate) fn number_of(address: u64) -> u32 {
+    u32::try_from(address >> PAGE_OFFSET_BITS).expect("the address has 40 bits")
+}
+
 #[inline]
 #[allow(clippy::cast_possible_truncation, reason = "the mask leaves 12 bits")]
-fn page_offset(address: u64) -> usize {
+pub(crate) fn page_offset(address: u64) -> usize {
     (address & (layout::PAGE_BYTES - 1)) as usize
 }
 
@@ -180,7 +185,7 @@ impl Memory {
         let address = u64::from(page_number) << PAGE_OFFSET_BITS;
         self.locate(address, layout::PAGE_BYTES, Access::Execute, Privilege::Program)?;
         match self.working.find(page_number).map(|frame| &self.working.frame(frame).content) {
-            Some(Content::Clean(page)) => Ok(page.clone()),
+            Some(Content::Clean(page) | Content::Placed(page)) => Ok(page.clone()),
             Some(Content::Dirty(bytes)) => Ok(Page::new(bytes.clone())),
             None => self.untouched(page_number).map_err(|reason| Fault {
                 address,
@@ -227,9 +232,10 @@ impl Memory {
         for piece in pieces(address, bytes.len()) {
             let new = &bytes[piece.done..][..piece.length];
             let frame = self.working.find(piece.page_number);
-            if let Some(Content::Dirty(page)) = frame.map(|frame| &mut self.working.frame_mut(frame).content)
+            if let Some(frame) = frame.map(|frame| self.working.frame_mut(frame))
+                && frame.is_dirty()
             {
-                page[piece.offset..][..piece.length].copy_from_slice(new);
+                frame.bytes_mut()[piece.offset..][..piece.length].copy_from_slice(new);
                 continue;
             }
             let mut page = Box::new(self.planned(piece.page_number).bytes().clone());
@@ -265,21 +271,26 @@ impl Memory {
             return Ok(self.warm(address, length, Span::NO_FRAME));
         };
         self.stage_missing(address, pages, access)?;
-        let numbers = page_number(pages.region, pages.first)..=page_number(pages.region, pages.last);
-        let (mut known, mut written) = (0, 0);
-        for frame in self.working.frames_in(numbers) {
-            known += 1;
-            written += u32::from(frame.is_dirty());
-        }
-        let touches = match access {
-            Access::Write => Touches { first_reads: 0, first_writes: pages.count() - written },
-            Access::Read | Access::Execute => Touches { first_reads: pages.count() - known, first_writes: 0 },
-        };
+        let touches = self.touches(pages.numbers(), access);
         Ok(Span { touches, ..self.warm(address, length, Span::NO_FRAME) })
     }
 
+    /// Which of these pages the call would touch first.
+    pub(crate) fn touches(&self, page_numbers: RangeInclusive<u32>, access: Access) -> Touches {
+        let count = page_numbers.end() - page_numbers.start() + 1;
+        let (mut known, mut written) = (0, 0);
+        for frame in self.working.frames_in(page_numbers) {
+            known += 1;
+            written += u32::from(frame.is_dirty());
+        }
+        match access {
+            Access::Write => Touches { first_reads: 0, first_writes: count - written },
+            Access::Read | Access::Execute => Touches { first_reads: count - known, first_writes: 0 },
+        }
+    }
+
     /// Finds the region and the pages of an access, or none if it has no bytes. What faults here faults on every node.
-    fn locate(
+    pub(crate) fn locate(
         &self,
         address: u64,
         length: u64,
@@ -325,84 +336,8 @@ impl Memory {
         Ok(Some(Pages { region: start.region(), first, last }))
     }
 
-    /// What the program may do with a page; nothing where there is none, or where the allocator has nothing.
-    pub fn page_permissions(&self, region: u8, page: u32) -> Permissions {
-        let Some(found) = self.regions.get(&region) else { return Permissions::NONE };
-        if found.budget().is_none() {
-            return found.page_permissions(page);
-        }
-        self.allocator.permissions(region, page).map_or(Permissions::NONE, |(permissions, _)| permissions)
-    }
-
-    /// The first page of a range that does not allow `access`; it may lie behind the end.
-    fn first_denied(&self, region: u8, pages: Range<u32>, access: Access) -> u32 {
-        let found = &self.regions[&region];
-        if found.budget().is_none() {
-            return found.first_denied(pages.start, access);
-        }
-        self.first_page_without(region, pages, |permissions| permissions.allows(access))
-    }
-
-    /// The first page of a range of the allocator's that is not allocated; it may lie behind the end.
-    fn first_unallocated(&self, region: u8, pages: Range<u32>) -> u32 {
-        if self.regions[&region].budget().is_none() {
-            return pages.end;
-        }
-        self.first_page_without(region, pages, |_| true)
-    }
-
-    /// The first page of a range of the allocator's that is not allocated with permissions that will do. The cost is that of the
-    /// allocations in between.
-    fn first_page_without(
-        &self,
-        region: u8,
-        pages: Range<u32>,
-        will_do: impl Fn(Permissions) -> bool,
-    ) -> u32 {
-        let mut page = pages.start;
-        while page < pages.end {
-            match self.allocator.permissions(region, page) {
-                Some((permissions, end)) if will_do(permissions) => page = end,
-                _ => break,
-            }
-        }
-        page
-    }
-
-    /// What the allocator touches first when it reads or writes in the page of an address, whatever the permissions. The page
-    /// is loaded if it is missing.
-    pub(crate) fn plan_touch(&mut self, address: u64, access: Access) -> Result<Touches, Fault> {
-        if access == Access::Write && self.working.recent_store(address >> PAGE_OFFSET_BITS).is_some() {
-            return Ok(Touches::default());
-        }
-        let at = Address::new(address).expect("the allocator's addresses have 40 bits");
-        let (region, page) = (at.region(), at.page());
-        self.stage_missing(address, Pages { region, first: page, last: page }, access)?;
-        let frame = self.working.find(page_number(region, page)).map(|frame| self.working.frame(frame));
-        Ok(match access {
-            Access::Write => {
-                Touches { first_reads: 0, first_writes: u32::from(!frame.is_some_and(Frame::is_dirty)) }
-            }
-            Access::Read | Access::Execute => {
-                Touches { first_reads: u32::from(frame.is_none()), first_writes: 0 }
-            }
-        })
-    }
-
-    /// Zeroes planned bytes of the allocator's, which lie in one page.
-    pub(crate) fn fill_zeros(&mut self, address: u64, length: u64) {
-        for piece in pieces(address, usize::try_from(length).expect("at most a page")) {
-            let recent = self.working.recent_store(piece.page_number.into());
-            let frame = recent.unwrap_or_else(|| self.touch(piece.page_number));
-            self.working.frame_mut(frame).bytes_mut()[piece.offset..][..piece.length].fill(0);
-            if recent.is_none() {
-                self.working.remember(frame);
-            }
-        }
-    }
-
     /// Loads the content of missing pages that the call has not touched yet.
-    fn stage_missing(&mut self, address: u64, pages: Pages, access: Access) -> Result<(), Fault> {
+    pub(crate) fn stage_missing(&mut self, address: u64, pages: Pages, access: Access) -> Result<(), Fault> {
         let region = &self.regions[&pages.region];
         for (page, leaf) in region.cap().missing_in(pages.first..pages.last + 1) {
             let number = page_number(pages.region, page);
@@ -432,7 +367,7 @@ impl Memory {
     }
 
     /// The frame of a page, which is touched from now on.
-    fn touch(&mut self, page_number: u32) -> u32 {
+    pub(crate) fn touch(&mut self, page_number: u32) -> u32 {
         self.working.find(page_number).unwrap_or_else(|| {
             let page = self.planned(page_number);
             let permissions = self.page_permissions(region_of(page_number), page_of(page_number));

@@ -42,6 +42,10 @@ pub enum FaultReason {
     MissingPage = 5,
     /// The page source gave content that does not have the page's hash. This is a fault of the node, too.
     WrongPage = 6,
+    /// Whole pages were to be shared, and the address or the end is not that of a page.
+    Misaligned = 7,
+    /// A gather or scatter has more entries than [`MAX_ENTRIES`](crate::MAX_ENTRIES).
+    TooManyEntries = 8,
 }
 
 impl FaultReason {
@@ -49,7 +53,12 @@ impl FaultReason {
     pub fn is_host_failure(self) -> bool {
         match self {
             Self::MissingPage | Self::WrongPage => true,
-            Self::AddressTooWide | Self::NoRegion | Self::OutOfRegion | Self::Permission => false,
+            Self::AddressTooWide
+            | Self::NoRegion
+            | Self::OutOfRegion
+            | Self::Permission
+            | Self::Misaligned
+            | Self::TooManyEntries => false,
         }
     }
 }
@@ -63,6 +72,8 @@ impl fmt::Display for FaultReason {
             Self::Permission => "the page does not permit it",
             Self::MissingPage => "the page is missing and no source has it",
             Self::WrongPage => "the page source gave content with another hash",
+            Self::Misaligned => "whole pages begin and end at multiples of 4,096",
+            Self::TooManyEntries => "one instruction has at most 65,536 entries",
         })
     }
 }

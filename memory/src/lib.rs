@@ -26,8 +26,10 @@
 
 mod access;
 mod address;
+mod allocated_pages;
 mod allocation;
 mod allocator;
+mod bulk;
 mod cap;
 mod fault;
 mod memory;
@@ -51,6 +53,7 @@ pub use allocator::{
     FragmentError, Fragments, MAX_BLOCK_BYTES, PlaneChange, PromotionPlan, Property,
     RECOMMENDED_FRAGMENTATION_BP, RecordError, RecordList, RestoreError,
 };
+pub use bulk::{BulkFault, BulkPlan, ByteRange, ENTRY_BYTES, MAX_ENTRIES, Quantities};
 pub use cap::{CapError, DataCap};
 pub use fault::{Access, Fault, FaultReason};
 pub use memory::{DirtyPage, Memory, MemoryError};

@@ -156,8 +156,10 @@ impl Memory {
         self.clear_volatile_caps();
         for frame in std::mem::take(&mut self.working).into_frames() {
             let survives = self.regions[&region_of(frame.page_number)].kind().survives_settle();
-            if let (true, Content::Dirty(bytes)) = (survives, frame.content) {
-                self.overlay(frame.page_number, Page::new(bytes));
+            match frame.content {
+                Content::Dirty(bytes) if survives => self.overlay(frame.page_number, Page::new(bytes)),
+                Content::Placed(page) if survives => self.overlay(frame.page_number, page),
+                Content::Clean(_) | Content::Dirty(_) | Content::Placed(_) => {}
             }
         }
         self.epoch += 1;

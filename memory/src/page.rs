@@ -95,6 +95,11 @@ impl Page {
         &self.0.bytes
     }
 
+    /// The page's bytes: a copy, unless nobody else holds the page.
+    pub(crate) fn into_bytes(self) -> Box<PageBytes> {
+        Arc::try_unwrap(self.0).map_or_else(|page| page.bytes.clone(), |page| page.bytes)
+    }
+
     /// The page's leaf in the state tree: zero if all its bytes are zero, else the root of its 128 chunks.
     pub fn leaf(&self) -> Hash {
         *self.0.leaf.get_or_init(|| page_leaf(self.bytes()))

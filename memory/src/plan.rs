@@ -9,6 +9,17 @@ pub struct Touches {
     pub first_writes: u32,
 }
 
+impl std::ops::Add for Touches {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            first_reads: self.first_reads + other.first_reads,
+            first_writes: self.first_writes + other.first_writes,
+        }
+    }
+}
+
 /// A load that cannot fail any more; made by [`Memory::plan_load`](crate::Memory::plan_load).
 #[derive(Debug)]
 #[must_use = "nothing is loaded before the plan is committed"]

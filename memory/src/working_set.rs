@@ -28,13 +28,15 @@ pub(crate) enum Content {
     Clean(Page),
     /// Written: the call's own copy.
     Dirty(Box<PageBytes>),
+    /// Written as a whole by a bulk operation: shared with another place until one of them is stored to.
+    Placed(Page),
 }
 
 impl Frame {
     #[inline]
     pub(crate) fn bytes(&self) -> &PageBytes {
         match &self.content {
-            Content::Clean(page) => page.bytes(),
+            Content::Clean(page) | Content::Placed(page) => page.bytes(),
             Content::Dirty(bytes) => bytes,
         }
     }
@@ -42,12 +44,33 @@ impl Frame {
     /// The call's own copy of the page, made now if there is none.
     #[inline]
     pub(crate) fn bytes_mut(&mut self) -> &mut PageBytes {
-        if let Content::Clean(page) = &self.content {
-            self.content = Content::Dirty(Box::new(page.bytes().clone()));
+        if !matches!(self.content, Content::Dirty(_)) {
+            self.content = Content::Dirty(self.take().into_bytes());
         }
         match &mut self.content {
             Content::Dirty(bytes) => bytes,
-            Content::Clean(_) => unreachable!("the page has just been copied"),
+            Content::Clean(_) | Content::Placed(_) => unreachable!("the page has just been copied"),
+        }
+    }
+
+    /// The page as it is now, to stand in other places, too. What is stored to it later shows in none of them.
+    pub(crate) fn share(&mut self) -> Page {
+        let is_dirty = self.is_dirty();
+        let page = self.take();
+        self.content = if is_dirty { Content::Placed(page.clone()) } else { Content::Clean(page.clone()) };
+        page
+    }
+
+    /// Writes the whole page at once: it shares `page` until it is stored to.
+    pub(crate) fn place(&mut self, page: Page) {
+        self.content = Content::Placed(page);
+    }
+
+    /// The content; the caller puts another in its place.
+    fn take(&mut self) -> Page {
+        match std::mem::replace(&mut self.content, Content::Clean(Page::zero())) {
+            Content::Clean(page) | Content::Placed(page) => page,
+            Content::Dirty(bytes) => Page::new(bytes),
         }
     }
 
@@ -61,7 +84,10 @@ impl Frame {
     }
 
     pub(crate) fn is_dirty(&self) -> bool {
-        matches!(self.content, Content::Dirty(_))
+        match self.content {
+            Content::Clean(_) => false,
+            Content::Dirty(_) | Content::Placed(_) => true,
+        }
     }
 }
 
@@ -160,6 +186,13 @@ impl WorkingSet {
 
     pub(crate) fn frame_mut(&mut self, frame: u32) -> &mut Frame {
         &mut self.frames[frame as usize]
+    }
+
+    /// Two frames that are not the same: one to read and one to write.
+    pub(crate) fn frame_pair(&mut self, read: u32, write: u32) -> (&Frame, &mut Frame) {
+        let frames = self.frames.get_disjoint_mut([read as usize, write as usize]);
+        let [read, write] = frames.expect("both frames are there, and they differ");
+        (read, write)
     }
 
     /// The frames of these pages, in the order of their addresses.

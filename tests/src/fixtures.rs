@@ -48,6 +48,8 @@ pub enum Ending {
         trap: String,
         /// [`TrapCause::detail`](travertine_vm::TrapCause::detail): bits, address, or number of the host call; `None` if nobody says.
         detail: Option<u64>,
+        /// [`Trap::entry`](travertine_vm::Trap::entry).
+        entry: Option<u64>,
     },
     /// The gas limit was reached.
     OutOfGas,
@@ -67,9 +69,10 @@ impl Ending {
             (Self::Returned(expected), Outcome::Returned) | (Self::Reverted(expected), Outcome::Reverted) => {
                 expected == output
             }
-            (Self::Trapped { trap, detail }, Outcome::Trapped(found)) => {
+            (Self::Trapped { trap, detail, entry }, Outcome::Trapped(found)) => {
                 let detail_agrees = detail.is_none_or(|detail| detail == found.cause.detail());
-                trap == found.cause.name() && detail_agrees && output.is_empty()
+                let entry_agrees = *entry == found.entry.map(u64::from);
+                trap == found.cause.name() && detail_agrees && entry_agrees && output.is_empty()
             }
             (Self::OutOfGas, Outcome::OutOfGas { .. }) => output.is_empty(),
             _ => false,
@@ -112,7 +115,7 @@ impl Fixture {
 pub fn all() -> Vec<Fixture> {
     let mut fixtures = programs();
     fixtures.extend(array(&expected(), "sequences").iter().map(read_sequence));
-    assert_eq!(fixtures.len(), 12, "expected.json lists all fixtures");
+    assert_eq!(fixtures.len(), 13, "expected.json lists all fixtures");
     fixtures
 }
 
@@ -176,7 +179,11 @@ fn read_ending(outcome: &Value, elf: &[u8]) -> Ending {
         "exited" => Ending::Exited(number(outcome, "code")),
         "returned" => Ending::Returned(unhex(&outcome["output"])),
         "reverted" => Ending::Reverted(unhex(&outcome["output"])),
-        "trapped" => Ending::Trapped { trap: text(outcome, "trap"), detail: read_detail(outcome, elf) },
+        "trapped" => Ending::Trapped {
+            trap: text(outcome, "trap"),
+            detail: read_detail(outcome, elf),
+            entry: outcome["entry"].as_u64(),
+        },
         "out_of_gas" => Ending::OutOfGas,
         kind => panic!("expected.json has an outcome of kind {kind}"),
     }

@@ -25,7 +25,7 @@ fn summary(receipt: &Receipt) -> Value {
     let bill = &receipt.bill;
     let ssz = receipt.to_ssz();
     json!({
-        "outcome": [outcome.kind, outcome.code, outcome.pc, outcome.detail, outcome.fault],
+        "outcome": [outcome.kind, outcome.code, outcome.pc, outcome.detail, outcome.fault, outcome.entry],
         "gas_used": receipt.gas_used,
         "bill": [bill.instructions, bill.memory, bill.host],
         "dirty_pages": receipt.dirty_pages.len(),

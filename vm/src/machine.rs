@@ -163,7 +163,8 @@ impl Machine {
             CallState::Waiting { call, .. } => return Err(MachineError::WaitsForAnswer(*call)),
             CallState::Ended(outcome) => return Err(MachineError::Ended(*outcome)),
         }
-        let run = Run { call, code: self.program.code(), prices: &self.prices, host, limit };
+        let (settled, code) = (self.state.memory(), self.program.code());
+        let run = Run { call, settled, code, prices: &self.prices, host, limit };
         let outcome = run.run().map_err(MachineError::MissingPage)?;
         match outcome {
             Outcome::HostCall(_) => {}

@@ -67,6 +67,8 @@ pub struct Trap {
     pub pc: u64,
     /// What was wrong.
     pub cause: TrapCause,
+    /// The entry of a gather or scatter that was refused, counted from 0.
+    pub entry: Option<u32>,
 }
 
 /// What was wrong with a trapped instruction.
@@ -143,7 +145,8 @@ impl fmt::Display for Trap {
         match self.cause {
             TrapCause::IllegalInstruction { bits } => write!(f, ": {bits:#010x}"),
             TrapCause::LoadFault(fault) | TrapCause::StoreFault(fault) | TrapCause::FetchFault(fault) => {
-                write!(f, ": {fault}")
+                write!(f, ": {fault}")?;
+                self.entry.map_or(Ok(()), |entry| write!(f, " (entry {entry})"))
             }
             TrapCause::Breakpoint => Ok(()),
             TrapCause::HostError { number } => write!(f, ": host call {number:#x}"),

@@ -5,7 +5,7 @@ use travertine_gas::Bill;
 use travertine_memory::DirtyPage;
 use travertine_merkle::Hash;
 
-use crate::outcome::{Outcome, TrapCause};
+use crate::outcome::Outcome;
 use crate::ssz::{self, bytes32, list, vector32};
 
 /// The version of the receipt's layout.
@@ -35,6 +35,8 @@ pub struct OutcomeRecord {
     pub detail: u64,
     /// The stable number of the memory fault behind a trap; else 0.
     pub fault: u64,
+    /// The entry of a gather or scatter that trapped, counted from 1; else 0.
+    pub entry: u64,
 }
 
 /// An event: where its parts lie, so that every field has a fixed size.
@@ -149,11 +151,11 @@ impl OutcomeRecord {
                 unreachable!("a call is not finished while it can go on")
             }
         };
-        let cause = if let Outcome::Trapped(trap) = outcome { Some(trap.cause) } else { None };
-        let detail = cause.as_ref().map_or(0, TrapCause::detail);
-        let fault =
-            cause.as_ref().and_then(TrapCause::fault).map_or(0, |fault| u64::from(fault.reason as u8));
-        Self { kind, code, pc, detail, fault }
+        let trap = if let Outcome::Trapped(trap) = outcome { Some(trap) } else { None };
+        let detail = trap.map_or(0, |trap| trap.cause.detail());
+        let fault = trap.and_then(|trap| trap.cause.fault()).map_or(0, |fault| u64::from(fault.reason as u8));
+        let entry = trap.and_then(|trap| trap.entry).map_or(0, |entry| u64::from(entry) + 1);
+        Self { kind, code, pc, detail, fault, entry }
     }
 }
 

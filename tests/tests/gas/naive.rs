@@ -16,6 +16,8 @@ type Range = (u64, u64);
 pub(crate) struct Before {
     pub(crate) cpu: Cpu,
     pub(crate) instruction: Option<Instruction>,
+    /// What a gather or scatter reads and writes one by one, if its list can be read.
+    entries: Vec<Range>,
 }
 
 impl Before {
@@ -26,7 +28,9 @@ impl Before {
         // Behind a compressed instruction the memory may end.
         let read = machine.peek(cpu.pc(), &mut bytes).or_else(|_| machine.peek(cpu.pc(), &mut bytes[..2]));
         let decoded = read.ok().and_then(|()| decode(u32::from_le_bytes(bytes)).ok());
-        Self { instruction: decoded.map(Decoded::instruction), cpu }
+        let instruction = decoded.map(Decoded::instruction);
+        let entries = instruction.map_or_else(Vec::new, |instruction| entries(machine, &cpu, instruction));
+        Self { instruction, cpu, entries }
     }
 
     /// The instruction, which there is, as it was carried out or charged.
@@ -67,6 +71,7 @@ impl Naive {
                     matches!(trap.cause, TrapCause::IllegalInstruction { .. } | TrapCause::FetchFault(_));
                 if !is_free {
                     bill.instructions = self.base(before.instruction());
+                    bill.memory = self.listed(before);
                 }
                 return bill;
             }
@@ -77,7 +82,7 @@ impl Naive {
         if before.opcode() == Opcode::Ecall {
             (bill.memory, bill.host) = self.host_call(before);
         } else {
-            bill.memory = self.access(before);
+            bill.memory = self.access(before) + self.bulk(before);
         }
         bill
     }
@@ -102,7 +107,16 @@ impl Naive {
             GasClass::Atomic => schedule.atomic,
             GasClass::Fence => schedule.fence,
             GasClass::System => schedule.system,
-            class => panic!("{class:?}: no 3D memory instruction is available"),
+            GasClass::Copy => schedule.copy,
+            GasClass::Fill => schedule.fill,
+            GasClass::Gather => schedule.gather,
+            GasClass::Scatter => schedule.scatter,
+            GasClass::Share => schedule.share,
+            GasClass::ReadGas => schedule.read_gas,
+            GasClass::ReadRefund => schedule.read_refund,
+            GasClass::ReadRoot => schedule.read_root,
+            GasClass::Halt => schedule.halt,
+            class => panic!("{class:?}: this 3D memory instruction is not available"),
         }
     }
 
@@ -130,21 +144,65 @@ impl Naive {
         }
     }
 
+    /// What a bulk instruction or `m3.root` that is carried out costs beyond its base.
+    fn bulk(&mut self, before: &Before) -> u64 {
+        let Instruction { opcode, rd, rs1, rs2, .. } = before.instruction();
+        let [a, b, c] = [rd, rs1, rs2].map(|register| before.register(register));
+        let entries = &before.entries[..];
+        let joined = [(a, entries.iter().map(|entry| entry.1).sum())];
+        let list = (b, c.wrapping_mul(16));
+        let (gathered, spread) = ([entries, &[list]].concat(), [joined[0], list]);
+        let (copied, target) = ([(b, c)], [(a, c)]);
+        let schedule = &self.schedule;
+        let (reads, writes, moved, byte_price): (&[Range], &[Range], &[Range], u64) = match opcode {
+            Opcode::M3Root => return self.writes((a, 32)),
+            Opcode::M3Fill => (&[], &target, &[], schedule.fill_byte_64ths),
+            Opcode::M3Copy => (&copied, &target, &copied, schedule.copy_byte_64ths),
+            Opcode::M3Share => (&copied, &target, &copied, 0),
+            Opcode::M3Gather => (&gathered, &joined, entries, schedule.gather_byte_64ths),
+            Opcode::M3Scatter => (&spread, entries, entries, schedule.scatter_byte_64ths),
+            _ => return 0,
+        };
+        let bytes: u64 = writes.iter().map(|range| range.1).sum();
+        let shared = if opcode == Opcode::M3Share { c / PAGE_BYTES * schedule.share_page } else { 0 };
+        let change = |&&(address, _): &&Range| match (address >> 32 != a >> 32, address >> 16 != a >> 16) {
+            (true, _) => schedule.region_change,
+            (false, true) => schedule.plane_change,
+            (false, false) => 0,
+        };
+        let changes: u64 = moved.iter().filter(|range| range.1 > 0).map(|range| change(&range)).sum();
+        let fixed = (bytes * byte_price).div_ceil(64) + shared + changes + self.listed(before);
+        let reads: u64 = reads.iter().map(|&range| self.reads(&[range])).sum();
+        fixed + reads + writes.iter().map(|&range| self.writes(range)).sum::<u64>()
+    }
+
+    /// What the list of a gather or scatter costs, even if an entry is refused.
+    fn listed(&self, before: &Before) -> u64 {
+        let instruction = before.instruction();
+        let price = match instruction.opcode {
+            Opcode::M3Gather => self.schedule.gather_entry,
+            Opcode::M3Scatter => self.schedule.scatter_entry,
+            _ => return 0,
+        };
+        let count = before.register(instruction.rs2);
+        if count <= 65_536 { count * price } else { 0 }
+    }
+
     /// What an `ecall` that is carried out costs beyond its base: pages, and the host call itself.
     fn host_call(&mut self, before: &Before) -> (u64, u64) {
         self.reservation = None;
         let [a0, a1, a2, a3] = [0, 1, 2, 3].map(|number| before.argument(number));
-        let (ranges, bytes, topics) = match before.register(17) {
-            numbers::WRITE if a0 == 1 || a0 == 2 => (vec![(a1, a2)], a2, 0),
-            numbers::WRITE | numbers::EXIT => (vec![], 0, 0),
-            numbers::RETURN | numbers::REVERT => (vec![(a0, a1)], a1, 0),
-            numbers::LOG => (vec![(a0, 32 * a1), (a2, a3)], a3, a1),
+        let schedule = &self.schedule;
+        let per_byte = |bytes: u64, price_64ths: u64| (bytes * price_64ths).div_ceil(64);
+        let plain = |bytes| schedule.host_call + per_byte(bytes, schedule.host_byte_64ths);
+        let event = |bytes| schedule.log + per_byte(bytes, schedule.log_byte_64ths);
+        let (ranges, host) = match before.register(17) {
+            numbers::WRITE if a0 == 1 || a0 == 2 => (vec![(a1, a2)], plain(a2)),
+            numbers::WRITE | numbers::EXIT => (vec![], plain(0)),
+            numbers::RETURN | numbers::REVERT => (vec![(a0, a1)], plain(a1)),
+            numbers::LOG => (vec![(a0, 32 * a1), (a2, a3)], event(a3) + a1 * schedule.log_topic),
             number => panic!("host call {number:#x} was carried out"),
         };
-        let schedule = &self.schedule;
-        let host = schedule.host_call
-            + (bytes * schedule.host_byte_64ths).div_ceil(64)
-            + topics * schedule.log_topic;
         (self.reads(&ranges), host)
     }
 
@@ -166,6 +224,20 @@ impl Naive {
         let new = pages(range).filter(|&page| self.written.insert(page)).count() as u64;
         new * self.schedule.page_first_write
     }
+}
+
+/// The entries of a gather or scatter that is about to be carried out.
+fn entries(machine: &Machine, cpu: &Cpu, instruction: Instruction) -> Vec<Range> {
+    let [list, count] = [instruction.rs1, instruction.rs2].map(|register| cpu.register(register).unwrap());
+    if !matches!(instruction.opcode, Opcode::M3Gather | Opcode::M3Scatter) || count > 65_536 {
+        return Vec::new();
+    }
+    let mut bytes = vec![0; usize::try_from(16 * count).unwrap()];
+    if count == 0 || machine.peek(list, &mut bytes).is_err() {
+        return Vec::new();
+    }
+    let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
+    bytes.chunks(16).map(|entry| (word(&entry[..8]), word(&entry[8..]))).collect()
 }
 
 /// The numbers of the pages that a range touches.

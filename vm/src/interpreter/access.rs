@@ -103,7 +103,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
 
     /// Checks and charges a store; what is left to do cannot fail.
     #[inline]
-    fn charge_store(&mut self, op: Op, address: u64, width: u64) -> Result<StorePlan, Stop> {
+    pub(super) fn charge_store(&mut self, op: Op, address: u64, width: u64) -> Result<StorePlan, Stop> {
         let plan = match self.call.memory.plan_store(address, width) {
             Ok(plan) => plan,
             Err(fault) => return Err(self.access_fault(op, TrapCause::StoreFault, fault)),

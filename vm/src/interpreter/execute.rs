@@ -1,6 +1,6 @@
 //! What every instruction does: one line each, in the order of the instruction table.
 
-use travertine_opcodes::{Opcode, encode};
+use travertine_opcodes::Opcode;
 
 use super::access::{DOUBLE, WORD};
 use super::arithmetic::{
@@ -175,6 +175,16 @@ impl<H: Host + ?Sized> Run<'_, H> {
             // Zicond
             Opcode::CzeroEqz => self.register(op, |a, b| if b == 0 { 0 } else { a }),
             Opcode::CzeroNez => self.register(op, |a, b| if b == 0 { a } else { 0 }),
+            // Xtravertine
+            Opcode::M3Copy => self.copy(op),
+            Opcode::M3Fill => self.fill(op),
+            Opcode::M3Gather => self.gather(op),
+            Opcode::M3Scatter => self.scatter(op),
+            Opcode::M3Share => self.share(op),
+            Opcode::M3Gas => self.gas(op),
+            Opcode::M3Refund => self.refund(op),
+            Opcode::M3Root => self.root(op),
+            Opcode::M3Halt => self.halt(op),
             // Xtravertine: not available yet
             Opcode::M3Alloc => self.allocate(op),
             Opcode::M3Free => self.free(op),
@@ -184,15 +194,6 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Opcode::M3Resize => self.resize(op),
             Opcode::M3Compact => self.compact(op),
             Opcode::M3Defrag => self.defragment(op),
-            Opcode::M3Copy
-            | Opcode::M3Fill
-            | Opcode::M3Gather
-            | Opcode::M3Scatter
-            | Opcode::M3Share
-            | Opcode::M3Gas
-            | Opcode::M3Refund
-            | Opcode::M3Root
-            | Opcode::M3Halt => Err(self.unavailable(op)),
         }
     }
 
@@ -225,7 +226,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
         self.set_register(op, self.call.cpu.pc().wrapping_add(immediate(op)))
     }
 
-    fn set_register(&mut self, op: Op, value: u64) -> Result<(), Stop> {
+    /// Charges the base price, then `rd = value`.
+    pub(super) fn set_register(&mut self, op: Op, value: u64) -> Result<(), Stop> {
         self.charge_base(op)?;
         self.call.cpu.set(op.instruction.rd, value);
         self.advance(op);
@@ -269,12 +271,6 @@ impl<H: Host + ?Sized> Run<'_, H> {
     fn ebreak(&mut self, op: Op) -> Result<(), Stop> {
         self.charge_base(op)?;
         Err(self.trap(TrapCause::Breakpoint))
-    }
-
-    /// An instruction that the table knows and this machine does not carry out.
-    fn unavailable(&self, op: Op) -> Stop {
-        let bits = encode(op.instruction).expect("what was decoded can be encoded");
-        self.trap(TrapCause::IllegalInstruction { bits })
     }
 }
 

@@ -17,7 +17,7 @@ use crate::receipt::MAX_TOPICS;
 /// What `write` answers for a descriptor other than 1 and 2: Linux's `-EBADF`.
 const BAD_DESCRIPTOR: u64 = (-9_i64).cast_unsigned();
 /// A host call that moves nothing.
-const PLAIN: Operation = Operation::HostCall { bytes: 0, topics: 0, gas: 0 };
+const PLAIN: Operation = Operation::HostCall { bytes: 0, gas: 0 };
 /// Bytes of an event's topic.
 const TOPIC_BYTES: u64 = 32;
 
@@ -49,7 +49,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
             return Ok(());
         }
         let plan = self.plan_read(op, call, MemoryRange { address, length })?;
-        let moved = Operation::HostCall { bytes: length, topics: 0, gas: 0 };
+        let moved = Operation::HostCall { bytes: length, gas: 0 };
         self.charge_call(op, &[plan.touches()], moved)?;
         let bytes = self.read(plan);
         self.host.write(descriptor, &bytes);
@@ -60,7 +60,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
     fn end_with_output(&mut self, op: Op, call: &HostCall, outcome: Outcome) -> Result<(), Stop> {
         let [address, length, ..] = call.arguments;
         let plan = self.plan_read(op, call, MemoryRange { address, length })?;
-        let moved = Operation::HostCall { bytes: length, topics: 0, gas: 0 };
+        let moved = Operation::HostCall { bytes: length, gas: 0 };
         self.charge_call(op, &[plan.touches()], moved)?;
         self.call.output = self.read(plan);
         Err(Stop::Outcome(outcome))
@@ -76,7 +76,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
         let topics = MemoryRange { address: topics, length: count * TOPIC_BYTES };
         let topics = self.plan_read(op, call, topics)?;
         let data = self.plan_read(op, call, MemoryRange { address, length })?;
-        let event = Operation::HostCall { bytes: length, topics: count, gas: 0 };
+        let event = Operation::Log { bytes: length, topics: count };
         self.charge_call(op, &[topics.touches(), data.touches()], event)?;
         let topics = self.read(topics);
         let topics: Vec<Hash> = topics.as_chunks().0.to_vec();
@@ -93,7 +93,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
         let reads = self.plan_read(op, call, planned.reads)?;
         let writes = self.plan_write(op, call, planned.writes)?;
         let bytes = planned.reads.length + planned.writes.length;
-        let asked = Operation::HostCall { bytes, topics: 0, gas: planned.gas };
+        let asked = Operation::HostCall { bytes, gas: planned.gas };
         self.charge_call(op, &[reads.touches(), writes.touches()], asked)?;
         let input = self.read(reads);
         let mut output = vec![0; byte_count(writes.length())];

@@ -7,11 +7,13 @@
 mod access;
 pub(crate) mod allocation;
 mod arithmetic;
+mod bulk;
 mod execute;
 mod host_call;
+mod inquiry;
 
-use travertine_gas::{Charge, Operation};
-use travertine_memory::{Access, Fault, FaultReason, Touches};
+use travertine_gas::{Charge, Operation, OutOfGas};
+use travertine_memory::{Access, Fault, FaultReason, Memory, Touches};
 
 use crate::call::ActiveCall;
 use crate::code::{Code, CodePage, Op, Slot, allocated_slot, slot_of};
@@ -55,6 +57,8 @@ pub(crate) enum Stop {
 /// One run of a call.
 pub(crate) struct Run<'a, H: Host + ?Sized> {
     pub(crate) call: &'a mut ActiveCall,
+    /// The memory before the call.
+    pub(crate) settled: &'a Memory,
     pub(crate) code: &'a Code,
     pub(crate) prices: &'a Prices,
     pub(crate) host: &'a mut H,
@@ -123,14 +127,20 @@ impl<H: Host + ?Sized> Run<'_, H> {
     /// Charges all of `charge`, or stops the run before the instruction.
     #[inline]
     fn charge(&mut self, charge: Charge) -> Result<(), Stop> {
-        let meter = &mut self.call.meter;
-        if self.limit.gas_used < meter.limit() {
-            meter.check(&charge).map_err(|out| Stop::Outcome(Outcome::OutOfGas { needed: out.needed }))?;
-            if charge.total().is_none_or(|cost| cost > self.limit.gas_used.saturating_sub(meter.used())) {
-                return Err(Stop::Outcome(Outcome::Stepped));
-            }
+        if self.limit.gas_used < self.call.meter.limit() {
+            self.afford(&charge)?;
         }
-        meter.charge(charge).map_err(|out| Stop::Outcome(Outcome::OutOfGas { needed: out.needed }))
+        self.call.meter.charge(charge).map_err(out_of_gas)
+    }
+
+    /// Whether this run can charge all of `charge`; it stops before the instruction if not.
+    fn afford(&self, charge: &Charge) -> Result<(), Stop> {
+        let meter = &self.call.meter;
+        meter.check(charge).map_err(out_of_gas)?;
+        if charge.total().is_none_or(|cost| cost > self.limit.gas_used.saturating_sub(meter.used())) {
+            return Err(Stop::Outcome(Outcome::Stepped));
+        }
+        Ok(())
     }
 
     /// Goes on behind `op`.
@@ -141,7 +151,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
     }
 
     fn trap(&self, cause: TrapCause) -> Stop {
-        Stop::Outcome(Outcome::Trapped(Trap { pc: self.call.cpu.pc(), cause }))
+        Stop::Outcome(Outcome::Trapped(Trap { pc: self.call.cpu.pc(), cause, entry: None }))
     }
 
     /// A refused access: the base price is charged, then the contract traps; unless it is the node that lacks a page.
@@ -169,4 +179,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
         };
         self.trap(TrapCause::FetchFault(Fault { address, access: Access::Execute, reason }))
     }
+}
+
+fn out_of_gas(out: OutOfGas) -> Stop {
+    Stop::Outcome(Outcome::OutOfGas { needed: out.needed })
 }

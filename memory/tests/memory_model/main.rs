@@ -1,9 +1,12 @@
 //! The memory against a naive twin: a map of bytes that checks every byte by itself, and sets of touched pages.
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+mod bulk;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bulk::{Bulk, bulk};
 use proptest::prelude::*;
 use travertine_memory::{
     Access, DataCap, Fault, FaultReason, Memory, Page, PageBytes, PageRange, PageSlot, PageSource,
@@ -288,6 +291,10 @@ enum Step {
     },
     ClearVolatile,
     Settle,
+    Bulk {
+        bulk: Bulk,
+        commit: bool,
+    },
     /// The call begins: what follows may be undone.
     Snapshot,
     Undo,
@@ -341,6 +348,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(region, page)| Step::Execute { page_number: region << 20 | page }),
         1 => (prop::sample::select(vec![0_u8, 1, 2, 2, 2, 3, 3, 4, 5, 254, 255]), page_count())
             .prop_map(|(region, pages)| Step::Resize { region, pages }),
+        16 => (bulk(), commit()).prop_map(|(bulk, commit)| Step::Bulk { bulk, commit }),
         1 => Just(Step::ClearVolatile),
         2 => Just(Step::Settle),
         1 => Just(Step::Snapshot),
@@ -355,6 +363,7 @@ fn as_bytes(length: u64, value: u8) -> Vec<u8> {
 /// Carries out a step on both and compares everything that can be seen.
 fn run(memory: &mut Memory, twin: &mut Twin, step: &Step) {
     match *step {
+        Step::Bulk { ref bulk, commit } => bulk::run(memory, twin, bulk, commit),
         Step::Load { address, width, commit } => {
             let expected = twin.check(address, width, Access::Read, false);
             let plan = memory.plan_load(address, width);
