@@ -168,6 +168,29 @@ fn paths_lead_from_each_claim_to_the_root() {
     assert_eq!(report["paths"], Value::Null);
 }
 
+/// The token allocates nothing: every slot is free, and the list's length proves it.
+#[test]
+fn free_slots_are_proven() {
+    let sandbox = Sandbox::with_token();
+    let prove = ["prove", "--state", "token", "-o", "free", "--json", "--allocation"];
+    let report = sandbox.run([&prove[..], &["5", "--allocation", "0"]].concat()).expect(0).json();
+    let claim = &report["claims"][0];
+    assert_eq!((string(claim, "kind"), &claim["slot"]), ("allocation", &5.into()));
+    assert_eq!((&claim["allocation"], &report["leaves"]), (&Value::Null, &1.into()));
+    let root = string(&report, "root");
+    let shown = verify(&sandbox, "free", root, &["--allocation", "0", "--explain"]).expect(0).stdout;
+    for line in ["slot 5 of the allocations is free", "length: 0", "allocations  ", "state root"] {
+        assert!(shown.contains(line), "`{line}` is not in:\n{shown}");
+    }
+    let refused = verify(&sandbox, "free", root, &["--allocation", "1"]).expect(1).stdout;
+    assert!(refused.contains("not about slot 1 of the allocations"), "{refused}");
+    verify(&sandbox, "free", root, &["--allocation", "0", "--data", "00"]).refused("which");
+    sandbox.run([&prove[..], &["16777216"]].concat()).refused("no slot");
+    let listed = sandbox.run(["root", "--state", "token", "--allocations", "--json"]).expect(0).json();
+    let expected = serde_json::json!({"next": 1, "count": 0, "list": []});
+    assert_eq!(listed["allocations"], expected);
+}
+
 /// A transfer with a proof of its transition in `call`: the report.
 fn transfer(sandbox: &Sandbox) -> Value {
     let program = contract("token");

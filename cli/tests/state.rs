@@ -27,7 +27,7 @@ fn a_machine_goes_on_where_it_ended() {
     }
     assert_eq!(sandbox.names("here/there"), ["machine.lock", "machine.trv"]);
     let report = sandbox.run(["root", "--state", "here/there", "--json"]).expect(0).json();
-    assert_eq!(keys(&report), ["image", "regions", "root", "schedule", "settlements"]);
+    assert_eq!(keys(&report), ["allocations", "image", "regions", "root", "schedule", "settlements"]);
     assert_eq!((Some(string(&report, "root").to_owned()), &report["settlements"]), (root, &3.into()));
     assert_eq!(keys(&report["regions"][0]), ["address", "kind", "pages", "permissions", "region", "size"]);
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Checks memory proofs of one byte claim with nothing but SHA-256. Usage: check_proof.py ROOT ADDRESS LENGTH PROOF...
+"""Checks memory proofs of one claim with nothing but SHA-256.
+
+Usage: check_proof.py ROOT ADDRESS LENGTH PROOF... for bytes, check_proof.py ROOT allocation SLOT PROOF... for a record.
 
 Written from docs/proofs.md and the consensus specifications' ssz/merkle-proofs.md, not from the program that it
-judges. For each proof it prints `valid` and the proven bytes in hex, or `invalid` and the reason. Exits with 0 if
-all are valid, 1 if one is not, 2 for unusable arguments.
+judges. For each proof it prints `valid` and what is proven, or `invalid` and the reason: bytes in hex, or the fields of a
+record, or `free`. Exits with 0 if all are valid, 1 if one is not, 2 for unusable arguments.
 """
 
 import hashlib
@@ -12,6 +14,7 @@ import sys
 
 PAGE, CHUNK, REGION = 4096, 32, 2**32
 GENERATIVE = 9
+ALLOCATIONS_LIMIT = 2**24
 ZERO = bytes(CHUNK)
 
 
@@ -79,7 +82,7 @@ def multiproof_root(nodes):
     return nodes[1]
 
 
-# ---- What must be in a proof of bytes ------------------------------------------------------------
+# ---- What must be in a proof ---------------------------------------------------------------------
 
 
 def uint64(chunk):
@@ -87,14 +90,22 @@ def uint64(chunk):
     return int.from_bytes(chunk[:8], "little")
 
 
-def check(proof, trusted_root, address, length):
-    """The proven bytes."""
+def check(proof, trusted_root, claim, prove):
+    """What is proven of a claim; `prove` gives that, and the indices that it needs, from the leaves by their indices."""
     root, claims, indices, leaves, helpers = decode(proof)
     demand(root == trusted_root, "made for another root")
-    demand(claims == [(0, address, length)], "made for other claims")
+    demand(claims == [claim], "made for other claims")
     demand(len(indices) == len(set(indices)) == len(leaves), "not one leaf for each index")
     leaf = dict(zip(indices, leaves))
+    value, wanted = prove(leaf, *claim[1:])
+    demand(indices == sorted(wanted, reverse=True), "not the leaves that the claim needs")
+    helpers_at = helper_indices(indices)
+    demand(len(helpers_at) == len(helpers), "too many or too few helpers")
+    demand(multiproof_root({**leaf, **dict(zip(helpers_at, helpers))}) == trusted_root, "another root follows")
+    return value
 
+
+def prove_bytes(leaf, address, length):
     region, start = divmod(address, REGION)
     region_index = 9 * 256 + region
     meta_index, cap_index = 2 * region_index, 2 * region_index + 1
@@ -117,19 +128,36 @@ def check(proof, trusted_root, address, length):
             chunk_index = page_index * (PAGE // CHUNK) + chunk
             wanted.add(chunk_index)
             data += leaf.get(chunk_index, ZERO)
-    demand(indices == sorted(wanted, reverse=True), "not the leaves that the claim needs")
+    return data[start % CHUNK :][:length].hex(), wanted
 
-    helpers_at = helper_indices(indices)
-    demand(len(helpers_at) == len(helpers), "too many or too few helpers")
-    demand(multiproof_root({**leaf, **dict(zip(helpers_at, helpers))}) == trusted_root, "another root follows")
-    return data[start % CHUNK :][:length]
+
+def prove_allocation(leaf, slot, _):
+    data_index, length_index = 2 * 10, 2 * 10 + 1
+    demand(length_index in leaf, "nothing is said of the list's length")
+    length = uint64(leaf[length_index])
+    demand(length <= ALLOCATIONS_LIMIT, "an impossible length")
+    record_index = (data_index << 24) + slot
+    if slot >= length:
+        return "free", {length_index}
+    if leaf.get(record_index) == ZERO:
+        return "free", {length_index, record_index}
+    chunks = range(8 * record_index, 8 * record_index + 8)
+    values = [leaf.get(chunk, ZERO) for chunk in chunks]
+    shown = [chunk.hex() if field in (5, 7) else str(uint64(chunk)) for field, chunk in enumerate(values)]
+    return " ".join(shown), {length_index, *chunks}
 
 
 def main():
     try:
-        trusted_root, address, length = bytes.fromhex(sys.argv[1]), int(sys.argv[2], 0), int(sys.argv[3], 0)
-        assert len(trusted_root) == 32 and 0 <= address < 2**40 and length > 0
-        assert address % REGION + length <= REGION
+        trusted_root = bytes.fromhex(sys.argv[1])
+        assert len(trusted_root) == 32
+        if sys.argv[2] == "allocation":
+            claim, prove = (2, int(sys.argv[3], 0), 0), prove_allocation
+            assert 0 <= claim[1] < ALLOCATIONS_LIMIT
+        else:
+            claim, prove = (0, int(sys.argv[2], 0), int(sys.argv[3], 0)), prove_bytes
+            _, address, length = claim
+            assert 0 <= address < 2**40 and length > 0 and address % REGION + length <= REGION
         proofs = [open(path, "rb").read() for path in sys.argv[4:]]
         assert proofs
     except (AssertionError, IndexError, OSError, ValueError) as error:
@@ -138,7 +166,7 @@ def main():
     worst = 0
     for proof in proofs:
         try:
-            print("valid", check(proof, trusted_root, address, length).hex())
+            print("valid", check(proof, trusted_root, claim, prove))
         except Invalid as reason:
             print("invalid", reason)
             worst = 1

@@ -7,6 +7,8 @@ hex, for each dump. A dump is JSON:
     version         uint64
     gas_schedule    all fields of the schedule in their order: [uint64, ...]
     settlements     uint64
+    next_allocation uint64
+    allocations     [{slot, id, address, size, kind, flags, owner: hex, fragments: [[plane, first frame, frames], ...]}, ...]
     regions         [{number, kind, permissions, flags, size, pages: {index: hex of 4,096 bytes}}, ...]
     image           {version, entry, segments: [[address, memory_size, permissions], ...], regions: as above, of
                     the machine before its first call}
@@ -89,13 +91,28 @@ def map_uint64(values):
     return [uint64(value) for value in values]
 
 
+def allocation_root(record):
+    words = [plane + (first << 32) + (frames << 40) for plane, first, frames in record["fragments"]]
+    packed = b"".join(word.to_bytes(8, "little") for word in words)
+    chunks = [packed[at : at + CHUNK].ljust(CHUNK, b"\0") for at in range(0, len(packed), CHUNK)]
+    integers = map_uint64(record[field] for field in ["id", "address", "size", "kind", "flags"])
+    owner = bytes.fromhex(record["owner"])
+    assert len(owner) == CHUNK
+    return vector([*integers, owner, uint64(len(words)), vector(chunks)])
+
+
+def allocations_root(records):
+    leaves = {record["slot"]: allocation_root(record) for record in records}
+    return mix_in_length(merkleize(leaves, ALLOCATIONS_LIMIT), max(leaves, default=-1) + 1)
+
+
 def state_root(dump):
     return vector(
         [
             uint64(dump["version"]),
             regions_root(dump["regions"]),
-            mix_in_length(merkleize({}, ALLOCATIONS_LIMIT), 0),  # allocations: none yet
-            uint64(0),  # next_allocation
+            allocations_root(dump["allocations"]),
+            uint64(dump["next_allocation"]),
             vector(map_uint64(dump["gas_schedule"])),
             image_root(dump["image"]),
             ZERO,  # cpu: the machine is idle

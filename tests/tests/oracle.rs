@@ -9,11 +9,16 @@ use std::process::{Command, Output};
 
 use serde_json::{Map, Value, json};
 use travertine_gas::Schedule;
-use travertine_memory::{Memory, Region};
-use travertine_merkle::layout::{PAGE_BYTES, REGION_BYTES, STATE_VERSION};
-use travertine_merkle::{Claim, Hash, verify_memory_proof};
+use travertine_memory::{
+    Address, Allocation, AllocationFlags, Fragment, Fragments, Memory, RecordList, Region, RegionKind,
+};
+use travertine_merkle::layout::{self, PAGE_BYTES, REGION_BYTES, STATE_VERSION, StateField};
+use travertine_merkle::{
+    Claim, GeneralizedIndex, Hash, MemoryProof, RegionHeader, StateTree, hash_pair, uint64_chunk,
+    verify_memory_proof,
+};
 use travertine_tests::{Random, fixtures};
-use travertine_vm::{IMAGE_VERSION, Machine};
+use travertine_vm::{IMAGE_VERSION, Machine, State};
 
 /// Runs a script of `tests/oracle`; `None`, and a word about it, where there is no Python.
 fn python(script: &str, arguments: &[String]) -> Option<Output> {
@@ -56,6 +61,8 @@ fn dump(machine: &Machine) -> Value {
         "version": STATE_VERSION,
         "gas_schedule": std::iter::once(schedule.version).chain(prices).collect::<Vec<u64>>(),
         "settlements": machine.state().settlements(),
+        "next_allocation": machine.state().memory().next_allocation(),
+        "allocations": dump_allocations(machine.state().memory().allocations()),
         "regions": dump_regions(machine.state().memory()),
         "image": {
             "version": IMAGE_VERSION,
@@ -64,6 +71,23 @@ fn dump(machine: &Machine) -> Value {
             "regions": dump_regions(machine.program().memory()),
         },
     })
+}
+
+fn dump_allocations(records: &RecordList) -> Vec<Value> {
+    let dump = |(slot, record): (u32, &Allocation)| {
+        let run = |run: &Fragment| json!([run.plane, run.first, run.frames]);
+        json!({
+            "slot": slot,
+            "id": record.id,
+            "address": record.address.packed(),
+            "size": record.size,
+            "kind": record.kind.code(),
+            "flags": record.flags.bits(),
+            "owner": hex::encode(record.owner),
+            "fragments": record.fragments.iter().map(run).collect::<Vec<_>>(),
+        })
+    };
+    records.iter().map(dump).collect()
 }
 
 fn dump_regions(memory: &Memory) -> Vec<Value> {
@@ -164,6 +188,142 @@ fn python_accepts_and_refuses_the_same_proofs() {
                 "{name} {address:#x}, {index}: {verdict}, {ours:?}"
             );
             assert_eq!(ours.is_ok(), index == 0, "{name} {address:#x}, {index}: {verdict}");
+        }
+    }
+}
+
+/// A machine's state as if it had these allocations, which its own program has not made.
+struct WithAllocations<'a> {
+    state: &'a State,
+    records: RecordList,
+    next: u64,
+}
+
+impl StateTree for WithAllocations<'_> {
+    fn node(&self, index: GeneralizedIndex) -> Option<Hash> {
+        let [list, next] = [StateField::Allocations, StateField::NextAllocation].map(layout::field);
+        if index == next {
+            return Some(uint64_chunk(self.next));
+        }
+        if index == list || list.is_ancestor_of(index) {
+            let below = index.depth() - list.depth();
+            let relative = index.get() - (list.get() << below) + (1 << below);
+            return self.records.node(GeneralizedIndex::new(relative).ok()?);
+        }
+        if index.is_ancestor_of(list) || index.is_ancestor_of(next) {
+            return Some(hash_pair(&self.node(index.left().ok()?)?, &self.node(index.right().ok()?)?));
+        }
+        self.state.node(index)
+    }
+
+    fn region(&self, region: u8) -> Option<RegionHeader> {
+        self.state.region(region)
+    }
+
+    fn page_is_zero(&self, region: u8, page: u32) -> bool {
+        self.state.page_is_zero(region, page)
+    }
+}
+
+/// Some of the first slots, some others, and 1 to 40 runs of frames each.
+fn random_records(random: &mut Random) -> RecordList {
+    let mut records = RecordList::new();
+    for id in 1..=random.below(60) {
+        let run = |random: &mut Random| Fragment {
+            plane: u16::try_from(random.below(1 << 16)).unwrap(),
+            first: u8::try_from(random.below(8)).unwrap(),
+            frames: u8::try_from(1 + random.below(8)).unwrap(),
+        };
+        let runs: Vec<Fragment> = (0..random.pick(&[1, 1, 2, 4, 5, 40])).map(|_| run(random)).collect();
+        let record = Allocation {
+            id,
+            address: Address::new(random.below(1 << 40)).unwrap(),
+            size: random.bits(),
+            kind: random.pick(&RegionKind::ALL),
+            flags: AllocationFlags::from_bits(random.bits().to_le_bytes()[0]),
+            owner: [random.bits().to_le_bytes()[0]; 32],
+            fragments: Fragments::from(&runs[..]),
+        };
+        let slot = random.pick(&[64, 5_000, 1 << 24]);
+        // Where a slot is used already there is one record less.
+        let _ = records.insert_at(u32::try_from(random.below(slot)).unwrap(), record);
+    }
+    records
+}
+
+#[test]
+fn allocations_have_the_roots_that_python_computes() {
+    let folder = folder("allocations");
+    let machine = fixtures::named("counter").settled();
+    let mut random = Random::new(24);
+    let (mut paths, mut roots) = (Vec::new(), Vec::new());
+    for number in 0..20 {
+        let records = random_records(&mut random);
+        let mut dump = dump(&machine);
+        dump["next_allocation"] = (1_000 + number).into();
+        dump["allocations"] = dump_allocations(&records).into();
+        let path = folder.join(format!("{number}.json"));
+        fs::write(&path, dump.to_string()).unwrap();
+        paths.push(text(&path));
+        let tree = WithAllocations { state: machine.state(), records, next: 1_000 + number };
+        roots.push(hex::encode(tree.node(GeneralizedIndex::ROOT).unwrap()));
+    }
+    let Some(output) = python("state_root.py", &paths) else { return };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(lines(&output), roots);
+}
+
+/// What `check_proof.py` prints of a record.
+fn printed(record: Option<&Allocation>) -> String {
+    let Some(record) = record.map(Allocation::record) else { return "valid free".to_owned() };
+    let integers = [record.id, record.address, record.size, record.kind, record.flags];
+    let integers = integers.map(|integer| integer.to_string()).join(" ");
+    let [owner, fragments] = [record.owner, record.fragments].map(hex::encode);
+    format!("valid {integers} {owner} {} {fragments}", record.fragment_count)
+}
+
+#[test]
+fn python_accepts_and_refuses_the_same_proofs_of_allocations() {
+    let folder = folder("check_allocation");
+    let machine = fixtures::named("counter").settled();
+    let mut random = Random::new(25);
+    for number in 0..6 {
+        let records = random_records(&mut random);
+        let tree = WithAllocations { state: machine.state(), records, next: 61 };
+        let root = tree.node(GeneralizedIndex::ROOT).unwrap();
+        let used: Vec<u32> = tree.records.iter().map(|(slot, _)| slot).collect();
+        let slot = match number % 3 {
+            0 if !used.is_empty() => random.pick(&used),
+            1 => (0..).find(|slot| tree.records.get(*slot).is_none()).unwrap(),
+            _ => (1 << 24) - 1,
+        };
+        let claim = Claim::allocation(slot);
+        let proof = MemoryProof::prove(&tree, &[claim]).unwrap().encode().unwrap();
+        let mut proofs = vec![proof.clone()];
+        for _ in 0..40 {
+            let mut flipped = proof.clone();
+            let bit = random.below(8 * proof.len() as u64);
+            flipped[usize::try_from(bit / 8).unwrap()] ^= 1 << (bit % 8);
+            proofs.push(flipped);
+        }
+        let mut arguments = vec![hex::encode(root), "allocation".to_owned(), slot.to_string()];
+        for (index, proof) in proofs.iter().enumerate() {
+            let path = folder.join(format!("{number}-{index}.proof"));
+            fs::write(&path, proof).unwrap();
+            arguments.push(text(&path));
+        }
+        let Some(output) = python("check_proof.py", &arguments) else { return };
+        let verdicts = lines(&output);
+        assert_eq!(verdicts.len(), proofs.len(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(verdicts[0], printed(tree.records.get(slot)), "slot {slot}");
+        for (index, (proof, verdict)) in proofs.iter().zip(&verdicts).enumerate() {
+            let ours = verify_memory_proof(proof, &root, &[claim]);
+            assert_eq!(
+                ours.is_ok(),
+                verdict.starts_with("valid "),
+                "slot {slot}, {index}: {verdict}, {ours:?}"
+            );
+            assert_eq!(ours.is_ok(), index == 0, "slot {slot}, {index}: {verdict}");
         }
     }
 }

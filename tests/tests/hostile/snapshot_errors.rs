@@ -19,10 +19,10 @@ mod region {
     pub(super) const PERMISSIONS: usize = 2;
     pub(super) const FLAGS: usize = 4;
     /// Pointer and length, behind the tag of an option.
-    pub(super) const RANGES: usize = 12;
-    pub(super) const SIZE: usize = 24;
+    pub(super) const RANGES: usize = 24;
+    pub(super) const SIZE: usize = 32;
     /// Pointer and length.
-    pub(super) const PAGES: usize = 32;
+    pub(super) const PAGES: usize = 40;
 }
 
 /// The token's settled state.
@@ -98,6 +98,7 @@ fn kind(error: &SnapshotError) -> &'static str {
         SnapshotError::AllocationAddress { .. } => "AllocationAddress",
         SnapshotError::AllocationKind { .. } => "AllocationKind",
         SnapshotError::Fragment { .. } => "Fragment",
+        SnapshotError::ManagedRegion { .. } => "ManagedRegion",
         SnapshotError::Allocations(_) => "Allocations",
         SnapshotError::UnusedPages { .. } => "UnusedPages",
         SnapshotError::Region { .. } => "Region",

@@ -185,7 +185,6 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Opcode::M3Refund => self.refund(op),
             Opcode::M3Root => self.root(op),
             Opcode::M3Halt => self.halt(op),
-            // Xtravertine: not available yet
             Opcode::M3Alloc => self.allocate(op),
             Opcode::M3Free => self.free(op),
             Opcode::M3Size => self.size(op),

@@ -144,6 +144,12 @@ pub enum SnapshotError {
         /// What is wrong.
         error: FragmentError,
     },
+    /// A region of the allocator's has not the permissions of its kind, or flags, or permissions page by page.
+    #[error("region {region:#x} is the allocator's, but not as the allocator opens one")]
+    ManagedRegion {
+        /// The region's number.
+        region: u8,
+    },
     /// The allocations cannot be those of one machine.
     #[error(transparent)]
     Allocations(#[from] RestoreError),

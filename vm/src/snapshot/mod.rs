@@ -10,6 +10,8 @@ mod error;
 mod pages;
 mod read;
 mod record;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use cap::{LoadedCap, open_cap_snapshot, snapshot_cap};

@@ -169,12 +169,13 @@ impl CapReader<'_> {
         };
         let built = built.map_err(|error| SnapshotError::Region { region, error })?;
         let built = built.with_flags(record.flags.to_native());
-        Ok(match record.budget.as_ref() {
-            Some(budget) => {
-                built.with_budget(FrameBudget { planes: budget.planes.to_native(), recency: budget.recency })
-            }
-            None => built,
-        })
+        let Some(budget) = record.budget.as_ref() else { return Ok(built) };
+        // The state's root does not commit to the ranges, and the program does not know the allocator's regions.
+        let is_plain = built.flags() == 0 && built.page_ranges().is_none();
+        if !is_plain || built.permissions() != kind.default_permissions() {
+            return Err(SnapshotError::ManagedRegion { region });
+        }
+        Ok(built.with_budget(FrameBudget { planes: budget.planes.to_native(), recency: budget.recency }))
     }
 }
 

@@ -128,12 +128,21 @@ impl State {
     /// [`SnapshotError::TooLarge`].
     pub fn snapshot(&self) -> Result<Snapshot<'_>, SnapshotError> {
         let mut table = PageTable::new(|leaf: &Hash| self.kept_pages()?.stored(leaf).map(StoredPage::Kept));
+        let record = self.record(&mut table)?;
+        table.finish(Content::State, &record)
+    }
+
+    /// The state's record, whose pages are stored from now on.
+    pub(super) fn record<'a>(
+        &self,
+        table: &mut PageTable<'a, impl Fn(&Hash) -> Option<StoredPage<'a>>>,
+    ) -> Result<StateRecord, SnapshotError> {
         let mut regions = Vec::new();
         for (number, region) in self.memory().regions() {
             let cap = table.cap_record(region.cap(), Place::Region(number))?;
             regions.push(region_record(number, region, cap));
         }
-        let record = StateRecord {
+        Ok(StateRecord {
             root: self.root(),
             schedule: self.schedule(),
             image: self.image(),
@@ -141,8 +150,7 @@ impl State {
             next_allocation: self.memory().next_allocation(),
             regions,
             allocations: allocations::stored(self.memory().allocations()),
-        };
-        table.finish(Content::State, &record)
+        })
     }
 
     /// The bytes of [`State::snapshot`].

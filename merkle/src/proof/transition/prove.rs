@@ -25,6 +25,11 @@ pub enum ProveTransitionError {
         /// The region.
         region: u8,
     },
+    /// An allocation was made, changed or freed.
+    #[error(
+        "the list of allocations or the next one's number changes: this version proves changes of pages only"
+    )]
+    AllocationsChanged,
     /// A page is named of a region that is absent.
     #[error("region {region:#04x} is absent: it has no pages")]
     RegionAbsent {
@@ -59,14 +64,19 @@ impl TransitionProof {
     /// settlements. Pages that are the same in both states are left out.
     ///
     /// # Errors
-    /// [`ProveTransitionError::RegionChanged`] and [`ProveTransitionError::OtherChanges`] if the states differ in more;
-    /// [`ProveTransitionError::Limit`] if more pages change than a proof can list; the others if a page does not exist, or
-    /// if a state has holes.
+    /// [`ProveTransitionError::AllocationsChanged`], [`ProveTransitionError::RegionChanged`] and
+    /// [`ProveTransitionError::OtherChanges`] if the states differ in more; [`ProveTransitionError::Limit`] if more pages
+    /// change than a proof can list; the others if a page does not exist, or if a state has holes.
     pub fn prove(
         old: &impl StateTree,
         new: &impl StateTree,
         pages: impl IntoIterator<Item = (u8, u32)>,
     ) -> Result<Self, ProveTransitionError> {
+        for field in [StateField::Allocations, StateField::NextAllocation].map(layout::field) {
+            if node(old, field)? != node(new, field)? {
+                return Err(ProveTransitionError::AllocationsChanged);
+            }
+        }
         if let Some(region) = (0..=u8::MAX).find(|&region| old.region(region) != new.region(region)) {
             return Err(ProveTransitionError::RegionChanged { region });
         }
