@@ -79,8 +79,9 @@ impl Memory {
     pub(crate) fn fill_zeros(&mut self, address: u64, length: u64) {
         let number = address >> PAGE_OFFSET_BITS;
         let recent = self.working.recent_store(number);
-        let frame = recent
-            .unwrap_or_else(|| self.touch(u32::try_from(number).expect("the allocator's addresses have 40 bits")));
+        let frame = recent.unwrap_or_else(|| {
+            self.touch(u32::try_from(number).expect("the allocator's addresses have 40 bits"))
+        });
         let length = usize::try_from(length).expect("at most a page");
         self.working.frame_mut(frame).bytes_mut()[page_offset(address)..][..length].fill(0);
         if recent.is_none() {
