@@ -8,7 +8,6 @@ use travertine_memory::{
 };
 
 const PROGRAM: [u8; 32] = [1; 32];
-const HEAP: u64 = 3 << 32;
 const GIB: u64 = 1 << 30;
 
 /// Planes cost 1,000 each, promotion 1 a plane; or the other way around.
