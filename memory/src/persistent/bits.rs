@@ -11,7 +11,7 @@ const WORD_BITS: u32 = u64::BITS.ilog2();
 pub(crate) struct BitSet {
     levels: Vec<RadixVec<u64>>,
     bits: u32,
-    /// What the stored words are XORed with.
+    /// What is added to the stored words, bit by bit and without carry.
     complement: u64,
     len: u32,
 }
