@@ -31,9 +31,12 @@ fn the_report_of_a_call_has_the_documented_fields() {
         "transition",
     ];
     assert_eq!(keys(&report), expected);
-    assert_eq!(keys(&report["gas"]), ["host", "instructions", "limit", "memory", "used"]);
+    assert_eq!(
+        keys(&report["gas"]),
+        ["allocation", "host", "instructions", "limit", "memory", "refund", "used"]
+    );
     let gas = |class: &str| report["gas"][class].as_u64().unwrap();
-    assert_eq!(gas("used"), gas("instructions") + gas("memory") + gas("host"));
+    assert_eq!(gas("used"), gas("instructions") + gas("memory") + gas("allocation") + gas("host"));
     assert_eq!(report["outcome"], serde_json::json!({ "kind": "halted", "exit_code": 0 }));
     assert_eq!(keys(&report["dirty_pages"][0]), ["address", "new_leaf", "old_leaf"]);
     let event = &report["events"][0];
@@ -227,6 +230,26 @@ fn schedules_are_printed_and_read() {
         sandbox.run(call).expect(0).json()["gas"]["instructions"].as_u64().unwrap()
     };
     assert!(gas("mine.json") > gas("default"));
+}
+
+#[test]
+fn costs_are_estimated() {
+    let sandbox = Sandbox::new();
+    let costs =
+        ["schedule", "memory3d", "--cost", "store 256", "--cost", "load 256", "--cost", "mcopy3d 256"];
+    let printed = sandbox.run(costs).expect(0).stdout;
+    let totals: Vec<&str> = printed.lines().filter(|line| line.contains("bytes=256")).collect();
+    assert_eq!(
+        totals,
+        ["         527  store bytes=256", "         522  load bytes=256", "         537  copy bytes=256"]
+    );
+    let report = sandbox.run(costs.iter().chain(&["--json"])).expect(0).json();
+    assert_eq!(keys(&report), ["costs", "name", "root", "schedule"]);
+    assert_eq!(report["costs"][2]["total"], 537);
+    assert_eq!(report["costs"][2]["memory"], 512);
+    let listed = sandbox.run(["schedule", "--operations"]).expect(0).stdout;
+    assert!(listed.contains("extra_planes") && listed.contains("m3.compact, m3.defrag"), "{listed}");
+    sandbox.run(["schedule", "--cost", "teleport 3"]).refused("`teleport` is no operation");
 }
 
 #[test]

@@ -92,12 +92,12 @@ fn cases(opcode: Opcode) -> Vec<Case> {
         }
         GasClass::Gather => {
             let gather = Operation::Gather { bytes: 5032, entries: 3, region_changes: 1, plane_changes: 1 };
-            // The list, its entries' four pages, and two of the destination.
-            vec![case(DATA + 0x8000, DATA, 3, vec![gather, touch(5, 2)])]
+            // The list and its entries' five pages, and two of the destination.
+            vec![case(DATA + 0x8000, DATA, 3, vec![gather, touch(6, 2)])]
         }
         GasClass::Scatter => {
             let scatter = Operation::Scatter { bytes: 5032, entries: 3, region_changes: 1, plane_changes: 1 };
-            vec![case(DATA + 0x8000, DATA, 3, vec![scatter, touch(3, 4)])]
+            vec![case(DATA + 0x8000, DATA, 3, vec![scatter, touch(3, 5)])]
         }
         GasClass::Share => {
             let share = Operation::Share { pages: 2, region_changes: 1, plane_changes: 0 };
