@@ -47,11 +47,13 @@ impl Serialize for Bits {
 
 /// The lines of the part of `segment` that lies in `range`: its content, without the zeros that follow it.
 ///
-/// No line runs over a symbol: where data stands between functions, the sweep finds the next function again.
+/// No line runs over a symbol: where data stands between functions, the sweep finds the next function again. With `aliases`,
+/// instructions have the names of Memory3D where there is one.
 pub(crate) fn lines<'a>(
     segment: &'a Segment,
     range: &Range<u64>,
     symbols: &'a Symbols,
+    aliases: bool,
 ) -> impl Iterator<Item = Line> + use<'a> {
     let end = (segment.address + segment.data.len() as u64).min(range.end);
     let mut next = segment.address.max(range.start & !1);
@@ -60,14 +62,14 @@ pub(crate) fn lines<'a>(
         if address >= end {
             return None;
         }
-        let line = line(segment, address, symbols);
+        let line = line(segment, address, symbols, aliases);
         next += u64::from(line.bits.length);
         Some(line)
     })
 }
 
 /// The line at `address`, which lies in the segment.
-fn line(segment: &Segment, address: u64, symbols: &Symbols) -> Line {
+fn line(segment: &Segment, address: u64, symbols: &Symbols, aliases: bool) -> Line {
     let bits = bits_at(segment, address, symbols);
     let decoded = if bits.length == 1 { None } else { decode(bits.value).ok() };
     // Half a long instruction does not decode: its low two bits say that there is more.
@@ -79,7 +81,10 @@ fn line(segment: &Segment, address: u64, symbols: &Symbols) -> Line {
     };
     let text = decoded.map_or_else(
         || format!("{directive} 0x{}", bits.digits()),
-        |decoded| decoded.disassemble(Some(address)).to_string(),
+        |decoded| {
+            let text = decoded.disassemble(Some(address));
+            if aliases { text.with_aliases() } else { text }.to_string()
+        },
     );
     let target = decoded.and_then(|decoded| target(decoded, address));
     Line {
@@ -133,7 +138,7 @@ mod tests {
             let symbols = file.symbols();
             for segment in file.program.image().segments() {
                 let mut next = segment.address;
-                for line in lines(segment, &(0..u64::MAX), &symbols) {
+                for line in lines(segment, &(0..u64::MAX), &symbols, false) {
                     assert_eq!(line.address.0, next, "{name}");
                     next += u64::from(line.bits.length);
                 }

@@ -214,6 +214,16 @@ fn disasm_shows_addresses_bits_labels_and_targets() {
     sandbox.run(["disasm", text(&counter), "--start", "2:0:0x8", "--end", "2:0:0x8"]).refused("is empty");
     let faults = sandbox.run(["disasm", text(&contract("faults"))]).expect(0).stdout;
     assert!(faults.contains(".word 0xffffffff") && faults.contains(".half 0x0000"));
+    let bulk = contract("bulk");
+    let names = |arguments: &[&str], name: &str| {
+        sandbox.run([&["disasm", text(&bulk)], arguments].concat()).expect(0).stdout.contains(name)
+    };
+    assert!(names(&[], "m3.copy") && !names(&[], "mcopy3d"));
+    assert!(
+        names(&["--aliases"], "mcopy3d")
+            && !names(&["--aliases"], "m3.copy")
+            && names(&["--aliases"], "m3.fill")
+    );
 }
 
 #[test]

@@ -18,13 +18,22 @@ pub const REGISTER_NAMES: [&str; 32] = [
 pub struct Disassembly {
     decoded: Decoded,
     pc: Option<u64>,
+    aliases: bool,
+}
+
+impl Disassembly {
+    /// With the instruction's other name, that of `Memory3D`, where the table has one.
+    #[must_use]
+    pub const fn with_aliases(self) -> Self {
+        Self { aliases: true, ..self }
+    }
 }
 
 impl Decoded {
     /// Its assembly text. Branch targets are addresses if `pc`, the instruction's own address, is given; else they are
     /// relative to it: `.+8`. Reserved fields of fences, which have no syntax, are left out.
     pub const fn disassemble(self, pc: Option<u64>) -> Disassembly {
-        Disassembly { decoded: self, pc }
+        Disassembly { decoded: self, pc, aliases: false }
     }
 }
 
@@ -41,7 +50,12 @@ impl fmt::Display for Disassembly {
         if is_total_store_order_fence(instruction) {
             return f.write_str("fence.tso");
         }
-        write!(f, "{}{}", form.mnemonic(), ordering_suffix(form, instruction))?;
+        let alias = match form {
+            Form::Base(opcode) if self.aliases => opcode.row().aliases.first(),
+            Form::Base(_) | Form::Compressed(_) => None,
+        };
+        let name = alias.copied().unwrap_or(form.mnemonic());
+        write!(f, "{name}{}", ordering_suffix(form, instruction))?;
         let operands = match form {
             Form::Base(opcode) => opcode.row().operands,
             Form::Compressed(compressed) => compressed.row().operands,

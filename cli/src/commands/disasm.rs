@@ -22,6 +22,7 @@ use crate::program::{ProgramFile, Symbols};
 Examples:
   travertine disasm counter.elf
   travertine disasm counter.elf --symbol main
+  travertine disasm bulk.elf --aliases
   travertine disasm counter.elf --start 0x1f0000010 --end 0x1f0000040")]
 pub(crate) struct Arguments {
     /// The program, a static RISC-V ELF file; - reads it from standard input.
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     /// Show this function only.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["start", "end"])]
     symbol: Option<String>,
+    /// Call the 3D memory instructions by their names in Memory3D: mcopy3d, not m3.copy.
+    #[arg(long)]
+    aliases: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -45,11 +49,12 @@ struct Listing<'a> {
     segments: Vec<&'a Segment>,
     symbols: &'a Symbols,
     range: Range<u64>,
+    aliases: bool,
 }
 
 impl<'a> Listing<'a> {
     fn lines(&self, segment: &'a Segment) -> impl Iterator<Item = Line> {
-        lines(segment, &self.range, self.symbols)
+        lines(segment, &self.range, self.symbols, self.aliases)
     }
 
     fn write(&self, out: &mut Output) -> io::Result<()> {
@@ -118,7 +123,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     let range = range(arguments, &symbols)?;
     let executable = |segment: &&Segment| segment.permissions.contains(Permissions::EXECUTE);
     let segments = file.program.image().segments().iter().filter(executable).collect();
-    let listing = Listing { segments, symbols: &symbols, range };
+    let listing = Listing { segments, symbols: &symbols, range, aliases: arguments.aliases };
     let mut out = Output::new();
     if arguments.json {
         out.json(&Report { image: Hex(file.program.root()), lines: listing })?;

@@ -67,6 +67,7 @@ fn memory_3d_instructions_have_their_fixed_encodings() {
 fn targets_are_addresses_where_the_pc_is_known() {
     let branch = decode(0xfe00_0ee3).expect("beq zero, zero, .-4");
     assert_eq!(branch.disassemble(None).to_string(), "beq zero, zero, .-4");
+    assert_eq!(branch.disassemble(None).with_aliases().to_string(), "beq zero, zero, .-4");
     assert_eq!(branch.disassemble(Some(0x10_0000_0000)).to_string(), "beq zero, zero, 0xffffffffc");
     assert_eq!(branch.disassemble(Some(0)).to_string(), "beq zero, zero, 0xfffffffffffffffc");
 }

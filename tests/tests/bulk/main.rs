@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use steps::{Action, Scenario};
 use travertine_gas::Bill;
 use travertine_memory::{DataCap, Page, PageBytes, Region};
-use travertine_tests::Random;
+use travertine_merkle::{Claim, Proven, verify_memory_proof};
+use travertine_tests::{Random, fixtures};
 use travertine_vm::{Call, Engine, Machine, NoHost, Outcome, RunLimit, Trap};
 use twin::{PAGE, Refused, Twin};
 
@@ -126,7 +127,7 @@ fn run_cut(scenario: &Scenario, gas_limit: u64, mut slice: impl FnMut() -> u64) 
 
 #[test]
 fn bulk_instructions_do_what_a_naive_twin_does() {
-    let count = std::env::var("TRAVERTINE_BULK_SEEDS").map_or(600, |count| count.parse().unwrap());
+    let count = std::env::var("TRAVERTINE_BULK_SEEDS").map_or(400, |count| count.parse().unwrap());
     let mut coverage = Coverage::new();
     for seed in 0..count {
         let mut random = Random::new(seed);
@@ -145,6 +146,26 @@ fn bulk_instructions_do_what_a_naive_twin_does() {
             "{action:?} faulted: {faults:?}"
         );
     }
+}
+
+#[test]
+fn pages_that_were_shared_out_of_the_input_are_proven_in_the_state() {
+    const TO: u64 = 3 * PAGE;
+    let mut machine = fixtures::named("bulk").machine();
+    let pages: Vec<u8> = (0..2 * PAGE).map(|at| (at % 249).to_le_bytes()[0]).collect();
+    let mut input = [&[6][..], &TO.to_le_bytes(), &(2 * PAGE).to_le_bytes()].concat();
+    input.resize(4096, 0);
+    input.extend(&pages);
+    let receipt = machine.call(&Call::new(input, GAS_LIMIT), &mut NoHost).unwrap().receipt;
+    assert!(receipt.is_success());
+    let dirty: Vec<_> = receipt.dirty_pages.iter().map(|page| (page.region, page.page)).collect();
+    assert_eq!(dirty, [(2, 3), (2, 4)]);
+
+    let claim = Claim::bytes(twin::DATA + TO, 2 * PAGE);
+    let proof = machine.state().prove(&[claim]).unwrap().encode().unwrap();
+    let proven = verify_memory_proof(&proof, &receipt.new_root(), &[claim]).unwrap();
+    assert!(matches!(&proven[..], [Proven::Bytes { data, .. }] if *data == pages));
+    assert!(verify_memory_proof(&proof, &receipt.old_root(), &[claim]).is_err());
 }
 
 #[test]

@@ -59,6 +59,8 @@ struct TrapReport {
     symbol: Option<String>,
     detail: HexNumber,
     fault: Option<String>,
+    /// The entry of a gather or scatter, counted from 0.
+    entry: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -243,6 +245,7 @@ impl OutcomeReport {
                 symbol,
                 detail: HexNumber(trap.cause.detail()),
                 fault: trap.cause.fault().map(|fault| fault.reason.to_string()),
+                entry: trap.entry,
             }),
             Outcome::OutOfGas { needed } => Self::OutOfGas { needed: *needed, pc, symbol },
             Outcome::HostCall(_) | Outcome::Stepped => unreachable!("a settlement's call has ended"),
