@@ -1,4 +1,4 @@
-//! What the README's table shows: the interpreter on fixture contracts, settling, proving and verifying.
+//! The interpreter on fixture contracts, loading, settling, proving and verifying.
 
 use std::hint::black_box;
 
