@@ -27,6 +27,7 @@
 mod access;
 mod address;
 mod cap;
+mod fast_pages;
 mod fault;
 mod memory;
 mod node;
@@ -42,6 +43,7 @@ mod working_set;
 
 pub use address::{Address, AddressError, Component};
 pub use cap::{CapError, DataCap};
+pub use fast_pages::FastPages;
 pub use fault::{Access, Fault, FaultReason};
 pub use memory::{DirtyPage, Memory, MemoryError};
 pub use node::NodeError;

@@ -5,7 +5,7 @@
 //! nothing has happened.
 
 mod access;
-mod arithmetic;
+pub(crate) mod arithmetic;
 mod execute;
 mod host_call;
 
@@ -73,19 +73,30 @@ impl<H: Host + ?Sized> Run<'_, H> {
             if page.0 != pc / PAGE_BYTES {
                 page = (pc / PAGE_BYTES, self.code.page(pc / PAGE_BYTES));
             }
-            let step = match page.1.map(|page| page[slot_of(pc)]) {
-                Some(Slot::Op(op)) => self.execute(op),
-                Some(Slot::Illegal(bits)) => Err(self.trap(TrapCause::IllegalInstruction { bits })),
-                Some(Slot::Cut) => Err(self.fetch_fault((pc / PAGE_BYTES + 1) * PAGE_BYTES)),
-                None => Err(self.fetch_fault(pc)),
-            };
-            match step {
+            match self.carry_out(page.1.map(|page| page[slot_of(pc)])) {
                 Ok(()) => {}
                 Err(Stop::Outcome(outcome)) => return Ok(outcome),
                 Err(Stop::Node(fault)) => return Err(fault),
             }
         }
         Ok(Outcome::Stepped)
+    }
+
+    /// Executes the instruction at the pc, without decoding more than that.
+    pub(crate) fn step(&mut self) -> Result<(), Stop> {
+        self.carry_out(self.code.slot(self.call.cpu.pc()))
+    }
+
+    /// Executes what stands at the pc.
+    #[inline]
+    fn carry_out(&mut self, slot: Option<Slot>) -> Result<(), Stop> {
+        let pc = self.call.cpu.pc();
+        match slot {
+            Some(Slot::Op(op)) => self.execute(op),
+            Some(Slot::Illegal(bits)) => Err(self.trap(TrapCause::IllegalInstruction { bits })),
+            Some(Slot::Cut) => Err(self.fetch_fault((pc / PAGE_BYTES + 1) * PAGE_BYTES)),
+            None => Err(self.fetch_fault(pc)),
+        }
     }
 
     /// Charges the base cost of `opcode` alone.

@@ -1,6 +1,7 @@
 //! The machine's public interface, driven by small programs that the tests assemble themselves.
 
 mod assembler;
+mod engines;
 mod execution;
 mod host;
 mod lifecycle;
