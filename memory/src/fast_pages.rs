@@ -34,6 +34,8 @@ struct Entry {
 
 const NONE: Entry = Entry { page: NO_PAGE, bytes: std::ptr::null_mut() };
 
+const _: () = assert!(size_of::<Entry>().is_power_of_two());
+
 struct Tables {
     loads: [Entry; ENTRIES],
     stores: [Entry; ENTRIES],
@@ -65,10 +67,18 @@ impl fmt::Debug for FastTable {
 }
 
 /// The entry in which a page stands. The region takes part, so that the first pages of two regions do not meet.
-#[inline]
-#[allow(clippy::cast_possible_truncation, reason = "the remainder is below the number of entries")]
 fn slot(address: u64) -> usize {
-    (((address >> PAGE_OFFSET_BITS) ^ (address >> 31)) % ENTRIES as u64) as usize
+    slot_offset(address) / size_of::<Entry>()
+}
+
+/// Where that entry begins, in bytes from the first one: the page's number and the region's, mixed, times the size of an
+/// entry. Said so, it is two shifts and a mask.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "the mask leaves less than the size of a table")]
+fn slot_offset(address: u64) -> usize {
+    const ENTRY_BITS: u32 = size_of::<Entry>().trailing_zeros();
+    const MASK: u64 = ((ENTRIES - 1) * size_of::<Entry>()) as u64;
+    (((address >> (PAGE_OFFSET_BITS - ENTRY_BITS)) ^ (address >> (31 - ENTRY_BITS))) & MASK) as usize
 }
 
 fn address_of(page_number: u32) -> u64 {
@@ -141,8 +151,10 @@ impl FastPages<'_> {
     #[inline]
     #[allow(unsafe_code, reason = "the hot path of every load")]
     pub fn load<const N: usize>(&self, address: u64) -> Option<[u8; N]> {
-        // SAFETY: `tables` comes from a reference that lives as long as `self`.
-        let entry = unsafe { &(*self.tables.as_ptr()).loads[slot(address)] };
+        // SAFETY: `tables` comes from a reference that lives as long as `self`; the offset is that of an entry.
+        let entry = unsafe {
+            *(&raw const (*self.tables.as_ptr()).loads).cast::<Entry>().byte_add(slot_offset(address))
+        };
         if last_page::<N>(address) != entry.page {
             return None;
         }
@@ -160,7 +172,9 @@ impl FastPages<'_> {
     #[allow(unsafe_code, reason = "the hot path of every store")]
     pub fn store<const N: usize>(&mut self, address: u64, bytes: [u8; N]) -> bool {
         // SAFETY: as in `load`.
-        let entry = unsafe { &(*self.tables.as_ptr()).stores[slot(address)] };
+        let entry = unsafe {
+            *(&raw const (*self.tables.as_ptr()).stores).cast::<Entry>().byte_add(slot_offset(address))
+        };
         if last_page::<N>(address) != entry.page {
             return false;
         }

@@ -36,7 +36,7 @@ impl Choices<'_> {
     }
 
     fn is_one_in(&mut self, count: u8) -> bool {
-        self.byte() % count == 0
+        self.byte().is_multiple_of(count)
     }
 }
 
@@ -54,7 +54,7 @@ pub fn program(bytes: &[u8]) -> Vec<u8> {
     let start = choices.pick(&[0, 4096 - 62, 4096 - 30]);
     let mut segment = vec![0; start];
     segment.extend(code);
-    let data = (0..DATA_BYTES).map(|place| (place * 37 >> 3).to_le_bytes()[0]).collect();
+    let data = (0..DATA_BYTES).map(|place| ((place * 37) >> 3).to_le_bytes()[0]).collect();
     elf::write(
         CODE + start as u64,
         &[

@@ -38,7 +38,7 @@ impl Host for Answering {
 
 /// An engine of a kind.
 pub fn engine(kind: EngineKind) -> Engine {
-    let config = EngineConfig { engine: kind, ..EngineConfig::default() };
+    let config = EngineConfig { engine: kind };
     Engine::with_config(travertine_gas::Schedule::default(), config).expect("the default schedule is valid")
 }
 

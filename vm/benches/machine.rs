@@ -17,6 +17,18 @@ const FIXTURES: [(&str, &[u8]); 4] = [
     ("sha256", include_bytes!("../../fixtures/contracts/sha256_flat/sha256_flat.elf")),
     ("bytecode", include_bytes!("../../fixtures/contracts/bytecode/bytecode.elf")),
 ];
+const KERNELS: [(&str, &[u8]); 10] = [
+    ("alu", include_bytes!("../../benches/kernels/rv64/alu.elf")),
+    ("sieve", include_bytes!("../../benches/kernels/rv64/sieve.elf")),
+    ("qsort", include_bytes!("../../benches/kernels/rv64/qsort.elf")),
+    ("sha256", include_bytes!("../../benches/kernels/rv64/sha256.elf")),
+    ("keccak", include_bytes!("../../benches/kernels/rv64/keccak.elf")),
+    ("chase", include_bytes!("../../benches/kernels/rv64/chase.elf")),
+    ("matmul", include_bytes!("../../benches/kernels/rv64/matmul.elf")),
+    ("mulmod", include_bytes!("../../benches/kernels/rv64/mulmod.elf")),
+    ("fib", include_bytes!("../../benches/kernels/rv64/fib.elf")),
+    ("bytecode", include_bytes!("../../benches/kernels/rv64/bytecode.elf")),
+];
 const TOKEN: &[u8] = include_bytes!("../../fixtures/contracts/token/token.elf");
 const ENGINES: [(&str, EngineKind); 2] =
     [("reference", EngineKind::Reference), ("threaded", EngineKind::Threaded)];
@@ -58,6 +70,24 @@ fn interpreter(criterion: &mut Criterion) {
                 );
             });
         }
+    }
+    group.finish();
+}
+
+/// Runs the kernels of `benches/kernels` on the threaded engine.
+fn kernels(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("kernels");
+    group.sample_size(10);
+    for (name, elf) in KERNELS {
+        let engine = engine(EngineKind::Threaded);
+        let machine = engine.instantiate(&engine.load(elf).expect("a kernel loads"));
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched(
+                || begun(&machine),
+                |mut machine| machine.run(&mut NoHost, RunLimit::NONE).expect("the call runs"),
+                BatchSize::LargeInput,
+            );
+        });
     }
     group.finish();
 }
@@ -211,5 +241,5 @@ fn proofs(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, interpreter, host_calls, token, loading, settling, proofs);
+criterion_group!(benches, interpreter, kernels, host_calls, token, loading, settling, proofs);
 criterion_main!(benches);

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use travertine_tests::generator::{Ending, Fault, Repertoire, generate};
 use travertine_tests::lockstep::{check, engine, lockstep};
+use travertine_tests::machine::Coverage;
 use travertine_tests::{Random, chaos, fixtures};
-use travertine_vm::{Engine, EngineKind};
+use travertine_vm::{Call, Engine, EngineKind, Outcome, RunLimit};
 
 use crate::compare::check_seeds;
 
@@ -42,7 +43,7 @@ fn engines_agree_on_random_programs() {
             u64::from(run.map_err(|what| format!("{what}\n{}", program.listing()))?),
             Ordering::Relaxed,
         );
-        Ok(Default::default())
+        Ok(Coverage::default())
     });
     println!("{} programs, {slices:?} slices", programs());
 }
@@ -56,7 +57,7 @@ fn engines_agree_on_programs_without_sense() {
         let length = random.pick(&[60, 400, 3_000, 9_000]);
         let bytes: Vec<u8> = (0..length).map(|_| random.bits().to_le_bytes()[7]).collect();
         slices.fetch_add(u64::from(check_chaos(&engines, &bytes, &mut random)?), Ordering::Relaxed);
-        Ok(Default::default())
+        Ok(Coverage::default())
     });
     println!("{} programs, {slices:?} slices", programs());
 }
@@ -103,4 +104,24 @@ fn engines_agree_on_every_fixture() {
             machines = whole;
         }
     }
+}
+
+/// The kernels of `benches/kernels`: what native code computes, `checksums` says.
+#[test]
+fn the_threaded_engine_computes_the_checksums_of_native_kernels() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../benches/kernels");
+    let checksums = std::fs::read_to_string(format!("{folder}/checksums")).unwrap();
+    let engine = engine(EngineKind::Threaded);
+    for line in checksums.lines() {
+        let (name, checksum) = line.split_once(' ').unwrap();
+        let elf = std::fs::read(format!("{folder}/rv64/{name}.elf")).unwrap();
+        let mut machine = engine.instantiate(&engine.load(&elf).unwrap());
+        let mut console = fixtures::Console::default();
+        machine.begin(&Call::new([], u64::MAX)).unwrap();
+        let outcome = machine.run(&mut console, RunLimit::NONE).unwrap();
+        assert_eq!(outcome, Outcome::Halted { exit: 0 }, "{name}");
+        let expected = u64::from_str_radix(checksum, 16).unwrap();
+        assert_eq!(console.text, expected.to_le_bytes(), "{name}");
+    }
+    assert_eq!(checksums.lines().count(), 10);
 }

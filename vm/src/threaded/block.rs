@@ -146,6 +146,19 @@ impl Draft {
         }
     }
 
+    /// The handler that carries out this operation and the next two, if there is one.
+    fn fused_with_two(&self, next: &Self, last: &Self) -> Option<Handler> {
+        let (first, second) = (self.fusible()?, next.fusible()?);
+        let forward = next.forward(self);
+        match last.kind {
+            Kind::Branch => {
+                select::loop_end([first, second, last.instruction.opcode], [forward, last.forward(next)])
+            }
+            Kind::JumpRegister if last.instruction.rd == 0 => select::switch(first, second, forward),
+            Kind::Straight | Kind::Jump | Kind::JumpRegister | Kind::Slow | Kind::Link => None,
+        }
+    }
+
     /// Whether this is an `auipc` and `next` a `jalr` to the sum.
     pub(super) fn is_far_with(&self, next: &Self) -> bool {
         let rd = self.instruction.rd;
@@ -201,16 +214,19 @@ impl Block {
     pub(super) fn handlers(&self) -> Vec<Handler> {
         let drafts = &self.drafts;
         let mut handlers = vec![handlers::slow as Handler; drafts.len()];
-        // How many are called from an operation on; two entries stand behind the last.
-        let mut calls = vec![0_u32; drafts.len() + 2];
+        // How many are called from an operation on. Behind the last there are none.
+        let mut calls = vec![0_u32; drafts.len() + 3];
         for (place, draft) in drafts.iter().enumerate().rev() {
-            (handlers[place], calls[place]) = (draft.single(), 1 + calls[place + 1]);
-            let fused = drafts.get(place + 1).and_then(|next| draft.fused(next));
-            if let Some(fused) = fused
-                && calls[place + 2] < calls[place + 1]
-            {
-                (handlers[place], calls[place]) = (fused, 1 + calls[place + 2]);
-            }
+            let (next, last) = (drafts.get(place + 1), drafts.get(place + 2));
+            let two = next.and_then(|next| draft.fused(next));
+            let three = next.zip(last).and_then(|(next, last)| draft.fused_with_two(next, last));
+            let ways = [(Some(draft.single()), 1), (two, 2), (three, 3)];
+            let possible =
+                ways.into_iter().filter_map(|(handler, count)| Some((handler?, calls[place + count])));
+            // Of equal ways the last one, which does the most at once.
+            let best = possible.rev().min_by_key(|&(_, behind)| behind);
+            let (handler, behind) = best.expect("one operation alone always has a handler");
+            (handlers[place], calls[place]) = (handler, 1 + behind);
         }
         handlers
     }

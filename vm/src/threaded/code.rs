@@ -12,56 +12,78 @@ use super::block::{Block, Draft, Kind};
 use super::handlers;
 use super::op::{Op, OpPointer, Register, Word};
 use crate::code::Code;
-use crate::image::Image;
+use crate::image::{Image, Segment};
 use crate::prices::Prices;
 
 /// What the operations of one program may take, in bytes. When it is used up, a new [`ThreadedCode`] begins empty.
-const MAX_BYTES: usize = 32 << 20;
+const MAX_BYTES: usize = 64 << 20;
 /// Operations of a chunk.
 const CHUNK_OPS: usize = 1024;
-/// Positions of a line at which an instruction can start.
-const LINE_SLOTS: usize = 256;
-const LINE_BYTES: u64 = 2 * LINE_SLOTS as u64;
+/// Bytes of code of a window. A larger segment has several.
+const WINDOW_BYTES: u64 = 1 << 19;
 
-/// The operations of 512 bytes of code; null where none is decoded.
-struct Line([AtomicPtr<Op>; LINE_SLOTS]);
-
-/// The filled pages of an executable segment, and where their operations are.
+/// A part of the filled pages of an executable segment, and where its operations are.
 pub(super) struct Window {
     start: u64,
-    lines: Box<[OnceLock<Box<Line>>]>,
+    bytes: u64,
+    /// A pointer for each position at which an instruction can start, null where none is decoded. Made when the window is
+    /// first entered.
+    slots: OnceLock<Box<[AtomicPtr<Op>]>>,
+}
+
+/// A window that has been entered, for looking up addresses.
+#[derive(Clone, Copy)]
+pub(super) struct Table<'a> {
+    start: u64,
+    slots: &'a [AtomicPtr<Op>],
+}
+
+impl Table<'_> {
+    /// The operation at an even address, if it is decoded.
+    #[inline]
+    pub(super) fn find(&self, pc: u64) -> Option<OpPointer> {
+        let slot = usize::try_from(pc.wrapping_sub(self.start) / 2).ok()?;
+        OpPointer::published(self.slots.get(slot)?.load(Ordering::Acquire))
+    }
+
+    /// Publishes an operation.
+    fn publish(&self, pc: u64, op: OpPointer) {
+        let slot = usize::try_from(pc.wrapping_sub(self.start) / 2).unwrap_or(usize::MAX);
+        self.slots[slot].store(op.as_ptr(), Ordering::Release);
+    }
 }
 
 impl Window {
-    /// The operation at `pc`, if it is decoded.
-    #[inline]
-    pub(super) fn find(&self, pc: u64) -> Option<OpPointer> {
-        let offset = pc.wrapping_sub(self.start);
-        let line = self.lines.get(usize::try_from(offset / LINE_BYTES).ok()?)?.get()?;
-        OpPointer::published(line.0[slot_of(offset)].load(Ordering::Acquire))
+    /// The windows of a segment.
+    fn of(segment: &Segment) -> impl Iterator<Item = Self> {
+        let (first, bytes) = (segment.address, segment.filled_pages() * PAGE_BYTES);
+        (0..bytes.div_ceil(WINDOW_BYTES)).map(move |number| number * WINDOW_BYTES).map(move |offset| Self {
+            start: first + offset,
+            bytes: (bytes - offset).min(WINDOW_BYTES),
+            slots: OnceLock::new(),
+        })
     }
 
     fn contains(&self, pc: u64) -> bool {
-        pc.wrapping_sub(self.start) / LINE_BYTES < self.lines.len() as u64
+        pc.wrapping_sub(self.start) < self.bytes
     }
 
-    /// Publishes an operation. Returns the bytes that this took.
-    fn publish(&self, pc: u64, op: OpPointer) -> usize {
-        let offset = pc.wrapping_sub(self.start);
-        let mut taken = 0;
-        let line = self.lines[usize::try_from(offset / LINE_BYTES).unwrap_or(usize::MAX)].get_or_init(|| {
-            taken = size_of::<Line>();
-            Box::new(Line(std::array::from_fn(|_| AtomicPtr::default())))
-        });
-        line.0[slot_of(offset)].store(op.as_ptr(), Ordering::Release);
-        taken
+    /// Its table, if it has been entered.
+    fn entered(&self) -> Option<Table<'_>> {
+        Some(Table { start: self.start, slots: self.slots.get()? })
     }
 }
 
-#[inline]
-#[allow(clippy::cast_possible_truncation, reason = "the remainder is below the number of slots")]
-fn slot_of(offset: u64) -> usize {
-    (offset % LINE_BYTES / 2) as usize
+/// So many null pointers. The memory comes zeroed, and large amounts are not touched before they are used.
+#[allow(unsafe_code, reason = "there is no other way to a zeroed slice yet")]
+fn null_pointers(count: usize) -> Box<[AtomicPtr<Op>]> {
+    const {
+        assert!(size_of::<AtomicPtr<Op>>() == size_of::<usize>());
+        assert!(align_of::<AtomicPtr<Op>>() == align_of::<usize>());
+    }
+    let zeros = Box::into_raw(vec![0_usize; count].into_boxed_slice());
+    // SAFETY: both have one size and alignment, and zero is the null pointer.
+    unsafe { Box::from_raw(zeros as *mut [AtomicPtr<Op>]) }
 }
 
 /// Memory for operations, which stay where they are.
@@ -139,15 +161,8 @@ pub(super) struct Full;
 impl ThreadedCode {
     /// The code of an image; nothing is decoded yet.
     pub(crate) fn new(image: &Image) -> Self {
-        let window = |segment: &crate::image::Segment| {
-            let bytes = segment.filled_pages() * PAGE_BYTES;
-            let lines = std::iter::repeat_with(OnceLock::new);
-            let count = usize::try_from(bytes / LINE_BYTES).expect("content of a segment is in memory");
-            Window { start: segment.address, lines: lines.take(count).collect() }
-        };
-        let windows: Vec<Window> = image.executable_segments().map(window).collect();
-        let bytes = windows.iter().map(|window| size_of_val(&*window.lines)).sum();
-        Self { windows, arena: Mutex::default(), bytes: AtomicUsize::new(bytes) }
+        let windows = image.executable_segments().flat_map(Window::of).collect();
+        Self { windows, arena: Mutex::default(), bytes: AtomicUsize::new(0) }
     }
 
     /// What it takes, in bytes.
@@ -156,34 +171,41 @@ impl ThreadedCode {
     }
 
     /// The part of the code with this address; `None` if nothing there can be decoded.
-    pub(super) fn window(&self, pc: u64) -> Option<&Window> {
-        self.windows.iter().find(|window| window.contains(pc))
+    pub(super) fn table(&self, pc: u64) -> Option<Table<'_>> {
+        let behind = self.windows.partition_point(|window| window.start <= pc);
+        let window = self.windows[..behind].last().filter(|window| window.contains(pc))?;
+        let slots = window.slots.get_or_init(|| {
+            let slots = null_pointers(usize::try_from(window.bytes / 2).unwrap_or(0));
+            self.bytes.fetch_add(size_of_val(&*slots), Ordering::Relaxed);
+            slots
+        });
+        Some(Table { start: window.start, slots })
     }
 
-    /// The operation at `pc`, which lies in `window`; decoded now if it is not yet.
+    /// The operation at `pc`, which lies in `table`; decoded now if it is not yet.
     ///
     /// # Errors
     /// If there is no room for it.
     pub(super) fn enter(
         &self,
-        window: &Window,
+        table: Table<'_>,
         pc: u64,
         code: &Code,
         prices: &Prices,
     ) -> Result<OpPointer, Full> {
-        if let Some(op) = window.find(pc) {
+        if let Some(op) = table.find(pc) {
             return Ok(op);
         }
         let mut arena = self.lock();
         // Another thread may have been faster.
-        if let Some(op) = window.find(pc) {
+        if let Some(op) = table.find(pc) {
             return Ok(op);
         }
         if self.bytes() > MAX_BYTES {
             return Err(Full);
         }
         let block = Block::decode(code, prices, pc, |pc| self.find(pc).is_some());
-        Ok(self.write(&mut arena, window, &block))
+        Ok(self.write(&mut arena, &block))
     }
 
     /// Lets the operation that led to a placeholder lead to `op` from now on.
@@ -192,7 +214,8 @@ impl ThreadedCode {
     }
 
     fn find(&self, pc: u64) -> Option<OpPointer> {
-        self.window(pc)?.find(pc)
+        let behind = self.windows.partition_point(|window| window.start <= pc);
+        self.windows[..behind].last()?.entered()?.find(pc)
     }
 
     fn lock(&self) -> MutexGuard<'_, Arena> {
@@ -201,7 +224,7 @@ impl ThreadedCode {
     }
 
     /// Writes and publishes a block, and returns its first operation.
-    fn write(&self, arena: &mut Arena, window: &Window, block: &Block) -> OpPointer {
+    fn write(&self, arena: &mut Arena, block: &Block) -> OpPointer {
         let drafts = &block.drafts;
         let (chunk, first) = arena.reserve(drafts.len());
         let places: Vec<OpPointer> = (first..first + drafts.len()).map(|place| chunk.op(place)).collect();
@@ -250,8 +273,11 @@ impl ThreadedCode {
             );
         }
         for (draft, &op) in drafts.iter().zip(&places) {
-            if draft.kind != Kind::Link && window.contains(draft.pc) {
-                taken += window.publish(draft.pc, op);
+            // A block may run on into the next window.
+            if draft.kind != Kind::Link
+                && let Some(table) = self.table(draft.pc)
+            {
+                table.publish(draft.pc, op);
             }
         }
         self.bytes.fetch_add(taken, Ordering::Relaxed);

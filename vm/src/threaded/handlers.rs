@@ -159,12 +159,11 @@ fn go_to(
     pages: FastPages<'_>,
     context: &mut Context<'_>,
 ) -> ChainEnd {
-    match context.window.find(target) {
-        Some(found) => enter(found, registers, gas, pages, context),
-        None => {
-            context.pc = target;
-            elsewhere(op, registers, gas, pages, context)
-        }
+    if let Some(found) = context.table.find(target) {
+        enter(found, registers, gas, pages, context)
+    } else {
+        context.pc = target;
+        elsewhere(op, registers, gas, pages, context)
     }
 }
 

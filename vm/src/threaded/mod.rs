@@ -56,8 +56,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
     /// Runs one chain of handlers, and then what it could not do.
     fn run_chains(&mut self, image: &Image, threaded: &mut Arc<ThreadedCode>) -> Result<(), Stop> {
         let pc = self.call.cpu.pc();
-        let Some(window) = threaded.window(pc) else { return self.step() };
-        let Ok(op) = threaded.enter(window, pc, self.code, self.prices) else {
+        let Some(table) = threaded.table(pc) else { return self.step() };
+        let Ok(op) = threaded.enter(table, pc, self.code, self.prices) else {
             *threaded = Arc::new(ThreadedCode::new(image));
             return Ok(());
         };
@@ -68,7 +68,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
         }
         let budget = self.budget();
         let Some(gas) = budget.checked_sub(op.cost()) else { return self.step_to_the_end() };
-        let mut context = Context { window, reason: Reason::Running, pc };
+        let mut context = Context { table, reason: Reason::Running, pc };
         let registers = Registers::new(self.call.cpu.registers_mut());
         let end = run_chain(op, registers, gas, self.call.memory.fast_pages(), &mut context);
         self.settle(budget, &end, &context);
@@ -121,7 +121,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
     /// Connects what led to a placeholder with the code there, unless it is outside of all code.
     fn resolve(&self, threaded: &ThreadedCode, placeholder: OpPointer) {
         let pc = placeholder.pc();
-        let entered = threaded.window(pc).map(|window| threaded.enter(window, pc, self.code, self.prices));
+        let entered = threaded.table(pc).map(|table| threaded.enter(table, pc, self.code, self.prices));
         if let Some(Ok(op)) = entered {
             ThreadedCode::resolve(placeholder, op);
         }

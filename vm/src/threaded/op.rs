@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use travertine_memory::FastPages;
 
-use super::code::Window;
+use super::code::Table;
 
 /// Carries out one operation or a few, then the next ones in tail position, until the chain ends.
 ///
@@ -218,7 +218,7 @@ impl<'a> Registers<'a> {
 /// What a chain needs rarely.
 pub(super) struct Context<'a> {
     /// The code that addresses are looked up in.
-    pub(super) window: &'a Window,
+    pub(super) table: Table<'a>,
     pub(super) reason: Reason,
     /// With [`Reason::Elsewhere`], the address that the chain jumps to.
     pub(super) pc: u64,

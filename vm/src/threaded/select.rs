@@ -89,6 +89,7 @@ straight_opcodes! {
         Lwu Load<Word>,
         Ld Load<Double>,
         Lbu Load<Byte>,
+        Lh Load<SignedHalf>,
         Lhu Load<Half>,
         Sb Store<Byte>,
         Sh Store<Half>,
@@ -97,7 +98,6 @@ straight_opcodes! {
     }
     single {
         Lb Load<SignedByte>,
-        Lh Load<SignedHalf>,
         Slti OnImmediate<Slt>,
         Sra OnRegisters<Sra>,
         Sllw OnRegisters<Sllw>,
@@ -193,6 +193,98 @@ branch_opcodes! {
     Bge NotLess,
     Bltu Below,
     Bgeu NotBelow,
+}
+
+/// Declares the opcodes and branches of which three in a row have one handler: the ends of most loops.
+macro_rules! loop_opcodes {
+    (straight { $($opcode:ident $type:ty,)* } branches { $($branch:ident $condition:ty,)* }) => {
+        const IN_LOOPS: [Opcode; [$(Opcode::$opcode),*].len()] = [$(Opcode::$opcode),*];
+        const LOOP_BRANCHES: [Opcode; [$(Opcode::$branch),*].len()] = [$(Opcode::$branch),*];
+
+        /// By the first and second opcode, whether the second gets the first's result, the branch, and whether that gets the
+        /// second's; both as their `rs1`.
+        static LOOPS: [[[LoopEnds; 2]; IN_LOOPS.len()]; IN_LOOPS.len()] = [$(loops::<$type>()),*];
+
+        type LoopEnds = [[Handler; 2]; LOOP_BRANCHES.len()];
+
+        const fn loops<A: Straight>() -> [[LoopEnds; 2]; IN_LOOPS.len()] {
+            [$([
+                loop_ends::<Then<One<A>, $type, NONE>>(),
+                loop_ends::<Then<One<A>, $type, RS1>>(),
+            ]),*]
+        }
+
+        const fn loop_ends<S: Sequence>() -> LoopEnds {
+            [$([then_branch::<S, $condition, NONE>, then_branch::<S, $condition, RS1>]),*]
+        }
+    };
+}
+
+loop_opcodes! {
+    straight {
+        Addi OnImmediate<Add>,
+        Add OnRegisters<Add>,
+        Sub OnRegisters<Sub>,
+        Srli OnImmediate<Srl>,
+        Lbu Load<Byte>,
+        Lhu Load<Half>,
+        Sb Store<Byte>,
+        Sw Store<Word>,
+        Sd Store<Double>,
+    }
+    branches {
+        Beq Equal,
+        Bne NotEqual,
+        Bltu Below,
+    }
+}
+
+/// The handler of two straight operations and a branch, if there is one. What is not forwarded is read again.
+pub(super) fn loop_end(opcodes: [Opcode; 3], forwards: [Forward; 2]) -> Option<Handler> {
+    let [first, second, branch] = opcodes;
+    let [to_second, to_branch] = forwards.map(|forward| usize::from(forward == Forward::Rs1));
+    let ends = &LOOPS[place(&IN_LOOPS, first)?][place(&IN_LOOPS, second)?][to_second];
+    Some(ends[place(&LOOP_BRANCHES, branch)?][to_branch])
+}
+
+/// Declares the opcodes of which two before a `jalr` have one handler with it: jumps through tables, as switches make them.
+macro_rules! switch_opcodes {
+    (first { $($first:ident $first_type:ty,)* } second $second:tt) => {
+        const SWITCH_FIRST: [Opcode; [$(Opcode::$first),*].len()] = [$(Opcode::$first),*];
+        static SWITCHES: [[[Handler; 2]; SWITCH_SECOND.len()]; SWITCH_FIRST.len()] =
+            [$(switches::<$first_type>()),*];
+        switch_opcodes! { second $second }
+    };
+    (second { $($second:ident $second_type:ty,)* }) => {
+        const SWITCH_SECOND: [Opcode; [$(Opcode::$second),*].len()] = [$(Opcode::$second),*];
+
+        const fn switches<A: Straight>() -> [[Handler; 2]; SWITCH_SECOND.len()] {
+            [$([
+                then_return::<Then<One<A>, $second_type, NONE>>,
+                then_return::<Then<One<A>, $second_type, RS1>>,
+            ]),*]
+        }
+    };
+}
+
+switch_opcodes! {
+    first {
+        Add OnRegisters<Add>,
+        Sh2add OnRegisters<Sh2add>,
+        Sh3add OnRegisters<Sh3add>,
+        Lw Load<SignedWord>,
+    }
+    second {
+        Add OnRegisters<Add>,
+        Lw Load<SignedWord>,
+        Ld Load<Double>,
+    }
+}
+
+/// The handler of two straight operations and a `jalr` that does not link, if there is one.
+pub(super) fn switch(first: Opcode, second: Opcode, forward: Forward) -> Option<Handler> {
+    let handlers = &SWITCHES[place(&SWITCH_FIRST, first)?][place(&SWITCH_SECOND, second)?];
+    Some(handlers[usize::from(forward == Forward::Rs1)])
 }
 
 /// The handler of nothing at all.
