@@ -18,12 +18,10 @@ impl Progress {
     }
 
     /// Shows how far the call is.
-    pub(crate) fn show(&mut self, instructions: u64, gas_used: u64, gas_limit: u64) {
+    pub(crate) fn show(&mut self, gas_used: u64, gas_limit: u64) {
         if self.is_wanted {
-            let (instructions, used, limit) = (grouped(instructions), grouped(gas_used), grouped(gas_limit));
-            write_stderr(
-                format!("\r\x1b[Krunning: {instructions} instructions, {used} of {limit} gas").as_bytes(),
-            );
+            let (used, limit) = (grouped(gas_used), grouped(gas_limit));
+            write_stderr(format!("\r\x1b[Krunning: {used} of {limit} gas").as_bytes());
             self.is_shown = true;
         }
     }

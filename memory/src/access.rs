@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use travertine_merkle::layout;
 
 use crate::address::{Address, PAGE_OFFSET_BITS};
+use crate::fast_pages::FastPages;
 use crate::fault::{Access, Fault, FaultReason};
 use crate::memory::Memory;
 use crate::page::{PAGE_BYTES, Page, PageSlot};
@@ -247,6 +248,27 @@ impl Memory {
             self.overlay(piece.page_number, page);
         }
         Ok(())
+    }
+
+    /// Quick ways to pages, for the hot path of an engine; [`make_fast`](Self::make_fast) says to which.
+    #[inline]
+    pub fn fast_pages(&mut self) -> FastPages<'_> {
+        self.working.fast_pages()
+    }
+
+    /// Lets accesses to the page of an address go the quick way: loads if the program may load from it and has touched it
+    /// in this call, stores if it may store to it and has done so. It stays so at most until another page takes its place.
+    pub fn make_fast(&mut self, address: u64) {
+        if let Ok(page_number) = u32::try_from(address >> PAGE_OFFSET_BITS) {
+            self.working.make_fast(page_number);
+        }
+    }
+
+    /// Lets stores to the page of an address go the slow way until [`make_fast`](Self::make_fast) is told it again.
+    pub fn make_stores_slow(&mut self, address: u64) {
+        if let Ok(page_number) = u32::try_from(address >> PAGE_OFFSET_BITS) {
+            self.working.make_stores_slow(page_number);
+        }
     }
 
     #[inline]

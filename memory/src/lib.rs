@@ -31,6 +31,7 @@ mod allocation;
 mod allocator;
 mod bulk;
 mod cap;
+mod fast_pages;
 mod fault;
 pub mod generative;
 mod memory;
@@ -56,6 +57,7 @@ pub use allocator::{
 };
 pub use bulk::{BulkFault, BulkPlan, ByteRange, ENTRY_BYTES, MAX_ENTRIES, Quantities};
 pub use cap::{CapError, DataCap};
+pub use fast_pages::FastPages;
 pub use fault::{Access, Fault, FaultReason};
 pub use memory::{DirtyPage, Memory, MemoryError};
 pub use node::NodeError;

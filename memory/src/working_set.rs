@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use crate::fast_pages::{FastPages, FastTable};
 use crate::fault::Access;
 use crate::page::{Page, PageBytes};
 use crate::permissions::Permissions;
@@ -109,6 +110,8 @@ pub(crate) struct WorkingSet {
     frames: Vec<Frame>,
     index: BTreeMap<u32, u32>,
     recent: Box<[Recent; RECENT]>,
+    /// Where the bytes of recent pages are, for engines that ask. An entry is forgotten before its page's bytes move.
+    fast: FastTable,
     /// Pages that were missing and that a plan has loaded; not yet touched.
     staged: BTreeMap<u32, Page>,
 }
@@ -119,6 +122,7 @@ impl Default for WorkingSet {
             frames: Vec::new(),
             index: BTreeMap::new(),
             recent: Box::new([NOT_RECENT; RECENT]),
+            fast: FastTable::default(),
             staged: BTreeMap::new(),
         }
     }
@@ -169,10 +173,17 @@ impl WorkingSet {
         self.frames.get(frame as usize).filter(|frame| u64::from(frame.page_number) == page_number)
     }
 
-    /// The same, to be written.
+    /// The same, to be written: a dirty one. Its bytes do not move, or no entry leads to them yet: the bytes of a page that was
+    /// placed are its own before [`make_fast`](Self::make_fast) shows where they are.
     #[inline]
     pub(crate) fn frame_at_mut(&mut self, frame: u32, page_number: u64) -> Option<&mut Frame> {
-        self.frames.get_mut(frame as usize).filter(|frame| u64::from(frame.page_number) == page_number)
+        let found =
+            self.frames.get_mut(frame as usize).filter(|frame| u64::from(frame.page_number) == page_number);
+        debug_assert!(
+            found.as_ref().is_none_or(|frame| frame.is_dirty()),
+            "plans name dirty frames for stores"
+        );
+        found
     }
 
     /// Where the page's frame is, if the call has touched the page.
@@ -184,12 +195,38 @@ impl WorkingSet {
         &self.frames[frame as usize]
     }
 
+    /// The frame, of which the bytes may move.
     pub(crate) fn frame_mut(&mut self, frame: u32) -> &mut Frame {
-        &mut self.frames[frame as usize]
+        let found = &mut self.frames[frame as usize];
+        self.fast.forget(found.page_number);
+        found
     }
 
-    /// Two frames that are not the same: one to read and one to write.
+    /// Quick ways to the bytes of pages that [`make_fast`](Self::make_fast) was told.
+    pub(crate) fn fast_pages(&mut self) -> FastPages<'_> {
+        self.fast.pages()
+    }
+
+    /// Lets accesses to a page go the quick way, as far as the program may make them and would not be the first.
+    pub(crate) fn make_fast(&mut self, page_number: u32) {
+        let Some(found) = self.find(page_number).map(|frame| &mut self.frames[frame as usize]) else {
+            return;
+        };
+        let load = found.is_warm_for(Access::Read);
+        // A dirty page's load and store entries are one pointer, made last, so that it stays valid for both.
+        let store = found.is_warm_for(Access::Write).then(|| found.bytes_mut().as_mut_ptr());
+        let load = load.then(|| store.map_or_else(|| found.bytes().as_ptr(), <*mut u8>::cast_const));
+        self.fast.set(page_number, load, store);
+    }
+
+    /// Lets stores to a page go the slow way until [`make_fast`](Self::make_fast).
+    pub(crate) fn make_stores_slow(&mut self, page_number: u32) {
+        self.fast.forget_stores(page_number);
+    }
+
+    /// Two frames that are not the same: one to read and one to write, of which the bytes may move.
     pub(crate) fn frame_pair(&mut self, read: u32, write: u32) -> (&Frame, &mut Frame) {
+        self.fast.forget(self.frames[write as usize].page_number);
         let frames = self.frames.get_disjoint_mut([read as usize, write as usize]);
         let [read, write] = frames.expect("both frames are there, and they differ");
         (read, write)
@@ -259,6 +296,7 @@ impl WorkingSet {
 
     /// Makes a page one that was not touched recently.
     fn forget(&mut self, page_number: u32) {
+        self.fast.forget(page_number);
         let recent = &mut self.recent[recent_slot(page_number.into())];
         if recent.load == u64::from(page_number) || recent.store == u64::from(page_number) {
             *recent = NOT_RECENT;

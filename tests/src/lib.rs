@@ -2,10 +2,12 @@
 //! of their fields, a generator of random programs, the runner of `qemu-riscv64` and that of the machine. The tests
 //! themselves lie in `tests/`.
 
+pub mod chaos;
 pub mod elf;
 pub mod fixtures;
 pub mod generator;
 pub mod hostile_elf;
+pub mod lockstep;
 pub mod machine;
 pub mod qemu;
 mod random;

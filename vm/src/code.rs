@@ -83,6 +83,19 @@ impl Code {
         }
     }
 
+    /// What stands at `pc` alone; `None` if the page is not executable.
+    pub(crate) fn slot(&self, pc: u64) -> Option<Slot> {
+        let number = pc / PAGE_BYTES;
+        let Some(source) = self.pages.get(&number) else {
+            return self.is_executable(number).then(|| self.zero[0]);
+        };
+        let bytes = source.page.bytes();
+        let position = 2 * slot_of(pc);
+        let half = |position: usize| bytes.get(position..position + 2).map(|bytes| [bytes[0], bytes[1]]);
+        let low = half(position).expect("an instruction starts at an even position of its page");
+        Some(decode_slot(low, half(position + 2).or_else(|| self.first_half(number + 1))))
+    }
+
     fn is_executable(&self, number: u64) -> bool {
         self.segments.iter().any(|segment| segment.contains(&number))
     }

@@ -32,6 +32,16 @@ impl Cpu {
         self.registers.get(usize::from(number)).copied()
     }
 
+    /// All registers. The first one must stay zero.
+    pub(crate) fn registers_mut(&mut self) -> &mut [u64; 32] {
+        &mut self.registers
+    }
+
+    /// Address and width in bytes of what is reserved.
+    pub(crate) fn reservation(&self) -> Option<(u64, u64)> {
+        self.reservation.map(|Reservation { address, width }| (address, width))
+    }
+
     pub(crate) fn set_pc(&mut self, pc: u64) {
         self.pc = pc;
     }

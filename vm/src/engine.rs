@@ -11,12 +11,41 @@ use crate::machine::{Machine, MachineError};
 use crate::prices::Prices;
 use crate::program::Program;
 use crate::state::State;
+use crate::threaded::cache::CodeCache;
 
-/// Loads programs and makes machines under one gas schedule. Cloning it is cheap.
+/// How instructions are carried out. The choice shows in nothing but speed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineKind {
+    /// One instruction after the other, by short and obvious code: what all engines must do.
+    Reference,
+    /// Operations that were decoded once, each of which jumps to the next one.
+    Threaded,
+}
+
+impl Default for EngineKind {
+    /// The reference in debug builds, else the threaded engine.
+    fn default() -> Self {
+        if cfg!(debug_assertions) { Self::Reference } else { Self::Threaded }
+    }
+}
+
+/// What a node can choose about an engine. None of it shows in a result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// How machines carry out instructions.
+    pub engine: EngineKind,
+}
+
+/// Loads programs and makes machines under one gas schedule. Cloning it is cheap: clones share decoded code.
 #[derive(Debug, Clone)]
-pub struct Engine {
-    prices: Arc<Prices>,
+pub struct Engine(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    prices: Prices,
     schedule_root: Hash,
+    config: EngineConfig,
+    code: CodeCache,
 }
 
 impl Default for Engine {
@@ -32,14 +61,36 @@ impl Engine {
     /// # Errors
     /// [`ScheduleError`] if the schedule is not valid.
     pub fn new(schedule: Schedule) -> Result<Self, ScheduleError> {
+        Self::with_config(schedule, EngineConfig::default())
+    }
+
+    /// An engine that charges by `schedule`, with these choices.
+    ///
+    /// # Errors
+    /// [`ScheduleError`] if the schedule is not valid.
+    pub fn with_config(schedule: Schedule, config: EngineConfig) -> Result<Self, ScheduleError> {
         schedule.validate()?;
         let schedule_root = schedule.root();
-        Ok(Self { prices: Arc::new(Prices::new(schedule)), schedule_root })
+        let prices = Prices::new(schedule);
+        Ok(Self(Arc::new(Shared { prices, schedule_root, config, code: CodeCache::default() })))
+    }
+
+    /// The choices that it was made with.
+    pub fn config(&self) -> &EngineConfig {
+        &self.0.config
+    }
+
+    pub(crate) fn prices(&self) -> &Prices {
+        &self.0.prices
+    }
+
+    pub(crate) fn code(&self) -> &CodeCache {
+        &self.0.code
     }
 
     /// The gas schedule.
     pub fn schedule(&self) -> &Schedule {
-        self.prices.schedule()
+        self.0.prices.schedule()
     }
 
     /// Reads and validates a static RISC-V ELF file.
@@ -52,8 +103,8 @@ impl Engine {
 
     /// A new machine that runs `program`, never called before.
     pub fn instantiate(&self, program: &Program) -> Machine {
-        let state = State::new(program.memory().clone(), self.schedule_root, program.root(), 0);
-        Machine::new(self.prices.clone(), program.clone(), state)
+        let state = State::new(program.memory().clone(), self.0.schedule_root, program.root(), 0);
+        Machine::new(self.clone(), program.clone(), state)
     }
 
     /// A machine that goes on from a settled state, for example one that was read from a snapshot.
@@ -64,13 +115,16 @@ impl Engine {
         if state.image() != program.root() {
             return Err(MachineError::OtherProgram { state: state.image(), program: program.root() });
         }
-        if state.schedule() != self.schedule_root {
-            return Err(MachineError::OtherSchedule { state: state.schedule(), engine: self.schedule_root });
+        if state.schedule() != self.0.schedule_root {
+            return Err(MachineError::OtherSchedule {
+                state: state.schedule(),
+                engine: self.0.schedule_root,
+            });
         }
         if let Some(region) = other_layout(program.memory(), state.memory()) {
             return Err(MachineError::OtherLayout { region });
         }
-        Ok(Machine::new(self.prices.clone(), program.clone(), state))
+        Ok(Machine::new(self.clone(), program.clone(), state))
     }
 }
 

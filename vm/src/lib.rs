@@ -50,6 +50,7 @@ mod receipt;
 mod snapshot;
 mod ssz;
 mod state;
+mod threaded;
 
 pub use call::STACK_BYTES;
 pub use context::{
@@ -57,7 +58,7 @@ pub use context::{
 };
 pub use cpu::Cpu;
 pub use elf::{LoadError, MAX_ELF_BYTES, MAX_SYMBOLS, Symbol, load, symbols};
-pub use engine::Engine;
+pub use engine::{Engine, EngineConfig, EngineKind};
 pub use host::{Host, HostCall, HostPlan, HostReply, MAX_HOST_BYTES, MemoryRange, NoHost, numbers};
 pub use image::{IMAGE_VERSION, Image, ImageError, MAX_SEGMENTS, Segment};
 pub use interpreter::RunLimit;

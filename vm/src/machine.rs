@@ -10,14 +10,15 @@ use travertine_merkle::Hash;
 use crate::call::{ActiveCall, CallState};
 use crate::context::{Call, MAX_INPUT_BYTES};
 use crate::cpu::{Cpu, abi};
+use crate::engine::{Engine, EngineKind};
 use crate::host::{Host, HostCall};
 use crate::interpreter::{Run, RunLimit};
 use crate::outcome::Outcome;
-use crate::prices::Prices;
 use crate::program::Program;
 use crate::receipt::{OutcomeRecord, RECEIPT_VERSION, Receipt, dirty_page_record};
 use crate::ssz::{list, vector32};
 use crate::state::State;
+use crate::threaded::code::ThreadedCode;
 
 /// The embedder used the machine wrongly, or the node lacks something. Never what a contract did.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -90,15 +91,19 @@ pub struct Settlement {
 /// A machine. Between calls it is a settled [`State`]; a call works on a copy-on-write view of it.
 #[derive(Debug, Clone)]
 pub struct Machine {
-    prices: Arc<Prices>,
+    engine: Engine,
+    kind: EngineKind,
     program: Program,
+    /// The program's code for the threaded engine, since that first ran it.
+    threaded: Option<Arc<ThreadedCode>>,
     state: State,
     active: Option<ActiveCall>,
 }
 
 impl Machine {
-    pub(crate) fn new(prices: Arc<Prices>, program: Program, state: State) -> Self {
-        Self { prices, program, state, active: None }
+    pub(crate) fn new(engine: Engine, program: Program, state: State) -> Self {
+        let kind = engine.config().engine;
+        Self { engine, kind, program, threaded: None, state, active: None }
     }
 
     /// The settled state; a call in progress does not show in it.
@@ -114,6 +119,12 @@ impl Machine {
     /// The program that the machine runs.
     pub fn program(&self) -> &Program {
         &self.program
+    }
+
+    /// Lets another engine carry out the instructions from now on, also of a call that is in progress. It shows in nothing
+    /// but speed.
+    pub fn use_engine(&mut self, kind: EngineKind) {
+        self.kind = kind;
     }
 
     /// Makes a call from beginning to end and settles it.
@@ -164,8 +175,21 @@ impl Machine {
             CallState::Ended(outcome) => return Err(MachineError::Ended(*outcome)),
         }
         let (settled, code) = (self.state.memory(), self.program.code());
-        let run = Run { call, settled, code, prices: &self.prices, host, limit };
-        let outcome = run.run().map_err(MachineError::MissingPage)?;
+        let run = Run { call, settled, code, prices: self.engine.prices(), host, limit };
+        let outcome = match self.kind {
+            EngineKind::Reference => run.run(),
+            EngineKind::Threaded => {
+                let cache = self.engine.code();
+                let code = self.threaded.get_or_insert_with(|| cache.get(&self.program));
+                let before = code.clone();
+                let outcome = run.run_threaded(self.program.image(), code);
+                if !Arc::ptr_eq(&before, code) {
+                    cache.replace(&self.program, code.clone());
+                }
+                outcome
+            }
+        };
+        let outcome = outcome.map_err(MachineError::MissingPage)?;
         match outcome {
             Outcome::HostCall(_) => {}
             outcome if outcome.is_final() => call.state = CallState::Ended(outcome),

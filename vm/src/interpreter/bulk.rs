@@ -88,7 +88,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
         self.afford(&checked)?;
         let plan = plan(&self.call.memory, joined, list, count);
         let plan = plan.map_err(|refused| self.bulk_fault(refused, checked))?;
-        self.carry_out(op, plan, operation)
+        self.charge_and_commit(op, plan, operation)
     }
 
     /// A bulk operation whose check costs nothing beyond the base price.
@@ -99,11 +99,11 @@ impl<H: Host + ?Sized> Run<'_, H> {
         operation: fn(&Quantities) -> Operation,
     ) -> Result<(), Stop> {
         let plan = plan.map_err(|refused| self.bulk_fault(refused, self.base_price(op)))?;
-        self.carry_out(op, plan, operation)
+        self.charge_and_commit(op, plan, operation)
     }
 
     /// Missing pages are loaded only if they can be paid for, and before they are.
-    fn carry_out(
+    fn charge_and_commit(
         &mut self,
         op: Op,
         plan: BulkPlan,

@@ -6,7 +6,7 @@
 
 mod access;
 pub(crate) mod allocation;
-mod arithmetic;
+pub(crate) mod arithmetic;
 mod bulk;
 mod execute;
 mod host_call;
@@ -78,19 +78,31 @@ impl<H: Host + ?Sized> Run<'_, H> {
                 page = (pc / PAGE_BYTES, self.code.page(pc / PAGE_BYTES));
             }
             let slot = page.1.map(|page| page[slot_of(pc)]).or_else(|| allocated_slot(&self.call.memory, pc));
-            let step = match slot {
-                Some(Slot::Op(op)) => self.execute(op),
-                Some(Slot::Illegal(bits)) => Err(self.trap(TrapCause::IllegalInstruction { bits })),
-                Some(Slot::Cut) => Err(self.fetch_fault((pc / PAGE_BYTES + 1) * PAGE_BYTES)),
-                None => Err(self.fetch_fault(pc)),
-            };
-            match step {
+            match self.carry_out(slot) {
                 Ok(()) => {}
                 Err(Stop::Outcome(outcome)) => return Ok(outcome),
                 Err(Stop::Node(fault)) => return Err(fault),
             }
         }
         Ok(Outcome::Stepped)
+    }
+
+    /// Executes the instruction at the pc, without decoding more than that.
+    pub(crate) fn step(&mut self) -> Result<(), Stop> {
+        let pc = self.call.cpu.pc();
+        self.carry_out(self.code.slot(pc).or_else(|| allocated_slot(&self.call.memory, pc)))
+    }
+
+    /// Executes what stands at the pc.
+    #[inline]
+    fn carry_out(&mut self, slot: Option<Slot>) -> Result<(), Stop> {
+        let pc = self.call.cpu.pc();
+        match slot {
+            Some(Slot::Op(op)) => self.execute(op),
+            Some(Slot::Illegal(bits)) => Err(self.trap(TrapCause::IllegalInstruction { bits })),
+            Some(Slot::Cut) => Err(self.fetch_fault((pc / PAGE_BYTES + 1) * PAGE_BYTES)),
+            None => Err(self.fetch_fault(pc)),
+        }
     }
 
     /// Charges the base price of `op` alone.

@@ -2,6 +2,7 @@
 
 mod allocation;
 mod assembler;
+mod engines;
 mod execution;
 mod host;
 mod lifecycle;

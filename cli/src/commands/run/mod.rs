@@ -7,7 +7,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use travertine_merkle::Hash;
-use travertine_vm::{Call, Context, Engine, MAX_INPUT_BYTES, Machine, Outcome, RunLimit, Settlement};
+use travertine_vm::{
+    Call, Context, Engine, EngineConfig, EngineKind, MAX_INPUT_BYTES, Machine, Outcome, RunLimit, Settlement,
+};
 
 use crate::arguments::{FileSource, ScheduleSource, Source, check_stdin, parse_hash, parse_number};
 use crate::error::InputError;
@@ -20,8 +22,8 @@ use crate::state_directory::LockedDirectory;
 use debug::{DebugHost, Kept, Sink};
 use report::{Circumstances, Report};
 
-/// Instructions between two updates of the progress line.
-const SLICE_STEPS: u64 = 1 << 23;
+/// Gas between two updates of the progress line.
+const SLICE_GAS: u64 = 1 << 24;
 
 /// Call a contract once.
 ///
@@ -52,6 +54,9 @@ pub(crate) struct Arguments {
     /// The gas schedule: a name, or a file as `travertine schedule` prints it.
     #[arg(long, value_name = "FILE|NAME", default_value = "default")]
     schedule: ScheduleSource,
+    /// How instructions are carried out; it shows in nothing but speed. [default: threaded; reference in debug builds]
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<EngineName>,
     /// Write the call's receipt to this file, as SSZ bytes.
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
@@ -63,6 +68,24 @@ pub(crate) struct Arguments {
     json: bool,
     #[command(flatten)]
     context: ContextArguments,
+}
+
+/// The engines, as they are named on the command line.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum EngineName {
+    /// One instruction after the other, by short and obvious code.
+    Reference,
+    /// Operations that were decoded once, each of which jumps to the next one.
+    Threaded,
+}
+
+impl From<EngineName> for EngineKind {
+    fn from(name: EngineName) -> Self {
+        match name {
+            EngineName::Reference => Self::Reference,
+            EngineName::Threaded => Self::Threaded,
+        }
+    }
 }
 
 /// What the contract is told about the call and the block.
@@ -111,7 +134,8 @@ impl ContextArguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     check_stdin(("PROGRAM", &arguments.program.0), ("--input", &arguments.input))?;
     let schedule = arguments.schedule.read()?;
-    let engine = Engine::new(schedule)
+    let config = EngineConfig { engine: arguments.engine.map(EngineKind::from).unwrap_or_default() };
+    let engine = Engine::with_config(schedule, config)
         .map_err(|error| InputError::Schedule { name: arguments.schedule.name(), error })?;
     let file = ProgramFile::read(&arguments.program.0, &engine)?;
     let call = Call {
@@ -186,11 +210,11 @@ fn machine(
 /// Makes the call in slices, so that a person sees how far it is. The slices do not show in the result.
 fn make_call(machine: &mut Machine, call: &Call, host: &mut DebugHost<'_>) -> Result<Settlement, InputError> {
     machine.begin(call)?;
-    let mut instructions = 0_u64;
-    while machine.run(host, RunLimit::steps(SLICE_STEPS))? == Outcome::Stepped {
-        instructions = instructions.saturating_add(SLICE_STEPS);
+    let mut limit = SLICE_GAS;
+    while machine.run(host, RunLimit::gas_used(limit))? == Outcome::Stepped {
+        limit = limit.saturating_add(SLICE_GAS);
         let used = machine.meter().map_or(0, travertine_gas::Meter::used);
-        host.progress.show(instructions, used, call.gas_limit);
+        host.progress.show(used, call.gas_limit);
     }
     host.progress.clear();
     Ok(machine.finish()?)

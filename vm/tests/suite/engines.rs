@@ -1,0 +1,101 @@
+//! The threaded engine's own promises: it never grows the host's stack, shares code between threads, takes out-of-the-way
+//! jumps, and goes on when its memory for code is used up.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+use travertine_memory::Permissions;
+use travertine_opcodes::{Instruction, Opcode, encode};
+use travertine_vm::{
+    Call, Engine, EngineConfig, EngineKind, Image, NoHost, Outcome, Program, RunLimit, Segment,
+};
+
+const ENTRY: u64 = 0x1_0000;
+
+fn threaded() -> Engine {
+    let config = EngineConfig { engine: EngineKind::Threaded };
+    Engine::with_config(travertine_gas::Schedule::default(), config).unwrap()
+}
+
+fn op(opcode: Opcode, rd: u8, rs1: u8, rs2: u8, imm: i32) -> u32 {
+    encode(Instruction { opcode, rd, rs1, rs2, imm }).unwrap()
+}
+
+fn program(code: &[u32]) -> Program {
+    let data: Vec<u8> = code.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let memory_size = (data.len() as u64).next_multiple_of(4096);
+    let segment = Segment { address: ENTRY, memory_size, data, permissions: Permissions::READ_EXECUTE };
+    Program::new(Image::new(ENTRY, vec![segment]).unwrap())
+}
+
+/// A loop that only gas ends, through a branch, a jump, a call and a return.
+fn endless() -> Program {
+    program(&[
+        op(Opcode::Addi, 5, 5, 0, 1),
+        op(Opcode::Beq, 0, 0, 0, 8),
+        op(Opcode::Ebreak, 0, 0, 0, 0),
+        op(Opcode::Jal, 1, 0, 0, 8),
+        op(Opcode::Jal, 0, 0, 0, -16),
+        op(Opcode::Jalr, 0, 1, 0, 0),
+    ])
+}
+
+#[test]
+fn a_long_chain_needs_no_stack() {
+    // A frame of 16 bytes for each handler would need more than a hundred times this stack.
+    let rounds = 2_000_000;
+    let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
+        let mut machine = threaded().instantiate(&endless());
+        machine.begin(&Call::new([], 9 * rounds)).unwrap();
+        let outcome = machine.run(&mut NoHost, RunLimit::NONE).unwrap();
+        assert_eq!(outcome, Outcome::OutOfGas { needed: 1 });
+        assert_eq!(machine.cpu().unwrap().register(5), Some(rounds));
+    });
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
+fn threads_share_code_that_is_not_decoded_yet() {
+    let engine = threaded();
+    for length in 1..40_usize {
+        // Branches over branches: each block is decoded when the first thread comes to it.
+        let mut code = Vec::new();
+        for step in 0..length {
+            code.push(op(Opcode::Addi, 5, 5, 0, 1));
+            code.push(op([Opcode::Beq, Opcode::Bne][step % 2], 0, 0, 0, 8));
+            code.push(op(Opcode::Addi, 6, 6, 0, 1));
+        }
+        code.push(op(Opcode::Jal, 0, 0, 0, -4 * i32::try_from(code.len()).unwrap()));
+        let program = program(&code);
+        let run = || {
+            let mut machine = engine.instantiate(&program);
+            machine.begin(&Call::new([], 100_003)).unwrap();
+            let outcome = machine.run(&mut NoHost, RunLimit::NONE).unwrap();
+            (outcome, machine.cpu().unwrap().clone(), machine.meter().unwrap().clone())
+        };
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let mut reference = engine.instantiate(&program);
+        reference.use_engine(EngineKind::Reference);
+        reference.begin(&Call::new([], 100_003)).unwrap();
+        let outcome = reference.run(&mut NoHost, RunLimit::NONE).unwrap();
+        let expected = (outcome, reference.cpu().unwrap().clone(), reference.meter().unwrap().clone());
+        assert!(results.iter().all(|result| *result == expected), "{length}: {results:?}, not {expected:?}");
+    }
+}
+
+#[test]
+fn code_beyond_the_limit_of_decoded_code_runs() {
+    // Operations take 40 bytes, instructions 4: this is more than fits. All of it runs once, then the first part again.
+    let count = 3 << 19;
+    let mut code = vec![op(Opcode::Addi, 5, 5, 0, 1); count];
+    code.push(op(Opcode::Auipc, 6, 0, 0, -4 * i32::try_from(count).unwrap()));
+    code.push(op(Opcode::Jalr, 0, 6, 0, 0));
+    let gas = 2 * u64::try_from(count).unwrap();
+    let mut machine = threaded().instantiate(&program(&code));
+    machine.begin(&Call::new([], gas)).unwrap();
+    assert_eq!(machine.run(&mut NoHost, RunLimit::NONE).unwrap(), Outcome::OutOfGas { needed: 1 });
+    // Each round costs one gas for each addition, and 1 + 2 for the way back.
+    assert_eq!(machine.cpu().unwrap().register(5), Some(gas - 3));
+}
