@@ -75,7 +75,10 @@ fn failures_come_with_their_reason_first() {
         let report = sandbox.run(call.into_iter().chain(["--json"])).expect(1).json();
         assert_eq!((&report["success"], string(&report["outcome"], "kind")), (&false.into(), kind));
         if kind == "trapped" {
-            assert_eq!(keys(&report["outcome"]), ["code", "detail", "fault", "kind", "pc", "symbol", "trap"]);
+            assert_eq!(
+                keys(&report["outcome"]),
+                ["code", "detail", "entry", "fault", "kind", "pc", "symbol", "trap"]
+            );
             assert!(string(&report["outcome"], "symbol").starts_with("main"));
         }
     }

@@ -295,14 +295,17 @@ mod tests {
             let schedule = (named.schedule)();
             assert_eq!(Schedule::from_json(&schedule.to_json()).unwrap(), schedule, "{}", named.name);
         }
+        let Schedule { branch, load, jump, .. } = Schedule::default();
         let json = Schedule::default().to_json();
         let refused = |json: String| Schedule::from_json(&json).unwrap_err().to_string();
         assert!(refused(json.replace("\"branch\"", "\"brunch\"")).contains("brunch"));
-        assert!(refused(json.replace("\"branch\": 2", "\"branch\": 0")).contains("`branch` is 0"));
         assert!(
-            refused(json.replace("\"load\": 2", "\"load\": 4294967296")).contains("`load` is 4294967296")
+            refused(json.replace(&format!("\"branch\": {branch}"), "\"branch\": 0"))
+                .contains("`branch` is 0")
         );
+        let dear = json.replace(&format!("\"load\": {load}"), "\"load\": 4294967296");
+        assert!(refused(dear).contains("`load` is 4294967296"));
         assert!(refused(json.replace("\"version\": 2", "\"version\": 9")).contains("version 9"));
-        assert!(refused(json.replace("  \"jump\": 2,\n", "")).contains("jump"));
+        assert!(refused(json.replace(&format!("  \"jump\": {jump},\n"), "")).contains("jump"));
     }
 }

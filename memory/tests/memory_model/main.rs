@@ -175,7 +175,8 @@ impl Twin {
     }
 
     fn poke(&mut self, address: u64, bytes: &[u8]) {
-        for (at, &byte) in (address..).zip(bytes) {
+        // In this order: behind the last address of all there is none.
+        for (&byte, at) in bytes.iter().zip(address..) {
             if byte == 0 {
                 self.bytes.remove(&at)
             } else {

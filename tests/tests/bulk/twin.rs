@@ -289,7 +289,7 @@ impl Twin {
     }
 
     fn poke(&mut self, address: u64, bytes: &[u8]) {
-        self.bytes.extend((address..).zip(bytes.iter().copied()));
+        self.bytes.extend(bytes.iter().copied().zip(address..).map(|(byte, at)| (at, byte)));
     }
 
     /// The first byte that is refused: pages are looked at one by one, and lie in no more than one range.

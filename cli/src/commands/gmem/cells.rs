@@ -83,7 +83,8 @@ pub(super) fn parse_assignment(text: &str) -> Result<Assignment, AssignmentError
     let (address, value) = text.split_once('=').ok_or(AssignmentError::Form)?;
     let address = parse_number(address).map_err(|_| AssignmentError::Address(address.to_owned()))?;
     let cell = match value.strip_prefix("0x") {
-        Some(digits) if digits.len() == 8 => {
+        // A sign is no digit, though the parser of numbers would take one.
+        Some(digits) if digits.len() == 8 && !digits.starts_with('+') => {
             u32::from_str_radix(digits, 16).map_err(|_| AssignmentError::Bits(value.to_owned()))?
         }
         Some(_) => return Err(AssignmentError::Bits(value.to_owned())),
