@@ -294,7 +294,7 @@ fn python_accepts_and_refuses_the_same_proofs_of_allocations() {
         let used: Vec<u32> = tree.records.iter().map(|(slot, _)| slot).collect();
         let slot = match number % 3 {
             0 if !used.is_empty() => random.pick(&used),
-            1 => (0..).find(|slot| tree.records.get(*slot).is_none()).unwrap(),
+            1 => (0..=u32::MAX).find(|slot| tree.records.get(*slot).is_none()).unwrap(),
             _ => (1 << 24) - 1,
         };
         let claim = Claim::allocation(slot);

@@ -183,7 +183,9 @@ fn a_change_of_anything_but_pages_and_settlements_fails() {
     let region = old.state.regions[&2].clone();
     assert_eq!(refused(&|state| drop(state.regions.insert(9, region.clone()))), changed(9));
     // An allocation is freed; the next one has another number.
-    let freed = refused(&|state| drop(state.allocations.as_mut().unwrap().0.remove(&0)));
+    let freed = refused(&|state| {
+        state.allocations.as_mut().unwrap().0.remove(&0);
+    });
     assert_eq!(freed, ProveTransitionError::AllocationsChanged);
     let index = layout::field(StateField::NextAllocation);
     let numbered = Patched { state: new.state.clone(), index, node: uint64_chunk(7) };

@@ -116,7 +116,14 @@ impl Naive {
             GasClass::ReadRefund => schedule.read_refund,
             GasClass::ReadRoot => schedule.read_root,
             GasClass::Halt => schedule.halt,
-            class => panic!("{class:?}: this 3D memory instruction is not available"),
+            GasClass::Allocate => schedule.allocate,
+            GasClass::Free => schedule.free,
+            GasClass::Size => schedule.size,
+            GasClass::Query => schedule.query,
+            GasClass::Resolve => schedule.resolve,
+            GasClass::Resize => schedule.resize,
+            GasClass::Compact => schedule.compact,
+            GasClass::Nop | GasClass::Mv => unreachable!("no opcode is always one of these"),
         }
     }
 

@@ -33,7 +33,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
         self.charge(self.cost(&operation).and(self.touch_cost(plan.touches())))?;
         self.note_planes(plan.planes());
         let address = self.call.memory.allocate(plan);
-        self.changed(op, address.packed())
+        self.changed(op, address.packed());
+        Ok(())
     }
 
     /// Frees the allocation that starts at `rs1`; `rd` = 0.
@@ -46,7 +47,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
         let cost = self.cost(&Operation::Free { pages: plan.pages() });
         self.charge(cost.and(self.touch_cost(plan.touches())))?;
         self.call.memory.free(plan);
-        self.changed(op, 0)
+        self.changed(op, 0);
+        Ok(())
     }
 
     /// `rd` = bytes of the allocation that contains `rs1`, 0 if there is none.
@@ -91,7 +93,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
         self.charge(self.cost(&operation).and(self.touch_cost(plan.touches())))?;
         self.note_planes(plan.planes());
         let address = self.call.memory.resize_allocation(plan);
-        self.changed(op, address.packed())
+        self.changed(op, address.packed());
+        Ok(())
     }
 
     /// Compacts region `rs1`; `rd` = bytes of the planes that are released.
@@ -154,10 +157,9 @@ impl<H: Host + ?Sized> Run<'_, H> {
     }
 
     /// `rd` = `value`, after memory was given out, taken back or moved, which ends the reservation of `lr`.
-    fn changed(&mut self, op: Op, value: u64) -> Result<(), Stop> {
+    fn changed(&mut self, op: Op, value: u64) {
         self.call.cpu.clear_reservation();
         self.finish(op, value);
-        Ok(())
     }
 
     fn finish(&mut self, op: Op, value: u64) {

@@ -44,10 +44,13 @@ fn a_long_chain_needs_no_stack() {
     // A frame of 16 bytes for each handler would need more than a hundred times this stack.
     let rounds = 2_000_000;
     let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
-        let mut machine = threaded().instantiate(&endless());
-        machine.begin(&Call::new([], 9 * rounds)).unwrap();
+        let engine = threaded();
+        let prices = engine.schedule();
+        let round = prices.arithmetic + prices.branch + 2 * prices.jump + prices.jump_register;
+        let mut machine = engine.instantiate(&endless());
+        machine.begin(&Call::new([], round * rounds)).unwrap();
         let outcome = machine.run(&mut NoHost, RunLimit::NONE).unwrap();
-        assert_eq!(outcome, Outcome::OutOfGas { needed: 1 });
+        assert_eq!(outcome, Outcome::OutOfGas { needed: prices.arithmetic });
         assert_eq!(machine.cpu().unwrap().register(5), Some(rounds));
     });
     thread.unwrap().join().unwrap();
@@ -92,10 +95,12 @@ fn code_beyond_the_limit_of_decoded_code_runs() {
     let mut code = vec![op(Opcode::Addi, 5, 5, 0, 1); count];
     code.push(op(Opcode::Auipc, 6, 0, 0, -4 * i32::try_from(count).unwrap()));
     code.push(op(Opcode::Jalr, 0, 6, 0, 0));
-    let gas = 2 * u64::try_from(count).unwrap();
-    let mut machine = threaded().instantiate(&program(&code));
-    machine.begin(&Call::new([], gas)).unwrap();
-    assert_eq!(machine.run(&mut NoHost, RunLimit::NONE).unwrap(), Outcome::OutOfGas { needed: 1 });
-    // Each round costs one gas for each addition, and 1 + 2 for the way back.
-    assert_eq!(machine.cpu().unwrap().register(5), Some(gas - 3));
+    let engine = threaded();
+    let prices = engine.schedule();
+    let (additions, way_back) = (2 * u64::try_from(count).unwrap(), prices.arithmetic + prices.jump_register);
+    let mut machine = engine.instantiate(&program(&code));
+    machine.begin(&Call::new([], prices.arithmetic * additions + way_back)).unwrap();
+    let outcome = machine.run(&mut NoHost, RunLimit::NONE).unwrap();
+    assert_eq!(outcome, Outcome::OutOfGas { needed: prices.arithmetic });
+    assert_eq!(machine.cpu().unwrap().register(5), Some(additions));
 }
