@@ -7,4 +7,5 @@ mod compare;
 mod engines;
 mod faults;
 mod fixtures;
+mod fusion;
 mod programs;
