@@ -48,7 +48,7 @@ impl Serialize for Bits {
 /// The lines of the part of `segment` that lies in `range`: its content, without the zeros that follow it.
 ///
 /// No line runs over a symbol: where data stands between functions, the sweep finds the next function again. With `aliases`,
-/// instructions have the names of Memory3D where there is one.
+/// instructions have the names of `Memory3D` where there is one.
 pub(crate) fn lines<'a>(
     segment: &'a Segment,
     range: &Range<u64>,

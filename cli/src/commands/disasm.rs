@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     /// Show this function only.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["start", "end"])]
     symbol: Option<String>,
-    /// Call the 3D memory instructions by their names in Memory3D: mcopy3d, not m3.copy.
+    /// Call the 3D memory instructions by their aliases: mcopy3d, not m3.copy.
     #[arg(long)]
     aliases: bool,
     /// Print one JSON object.
