@@ -174,10 +174,15 @@ impl Run {
     fn planned(&mut self, memory: Option<PlaneChange>, twin: Option<PlaneChange>) {
         let prices = self.prices;
         let [ours, theirs] = &mut self.now.ledgers;
-        memory.into_iter().for_each(|change| ours.change(&prices, change));
-        twin.into_iter().for_each(|change| theirs.change(&prices, change));
+        if let Some(change) = memory {
+            ours.change(&prices, change);
+        }
+        if let Some(change) = twin {
+            theirs.change(&prices, change);
+        }
     }
 
+    #[allow(clippy::too_many_lines, reason = "an arm for each operation")]
     fn apply(&mut self, op: &Op) {
         let prices = self.prices;
         let owner = |by_host: bool| if by_host { ZERO_HASH } else { PROGRAM };
@@ -194,10 +199,7 @@ impl Run {
                 let before = memory.allocations().root();
                 let ours = refused(memory.plan_allocation(&request, &prices)).map(|plan| {
                     assert_eq!(memory.allocations().root(), before, "a plan changes nothing");
-                    assert_eq!(
-                        plan.promotion().is_some_and(|promotion| promotion.fragments.len() < 2),
-                        false
-                    );
+                    assert!(plan.promotion().is_none_or(|promotion| promotion.fragments.len() >= 2));
                     let quantities = Quantities {
                         planes: Some(plan.planes()),
                         extra_planes: plan.extra_planes(),
@@ -246,7 +248,7 @@ impl Run {
                 self.planned(planes(&ours), planes(&theirs));
             }
             Op::Write { pick, offset, length, value } => {
-                self.write(self.address(pick, offset), length, value)
+                self.write(self.address(pick, offset), length, value);
             }
             Op::Query { pick, offset, property } => {
                 let address = self.address(pick, offset);

@@ -46,7 +46,10 @@ fn allocate(memory: &mut Memory, size: u64) -> u64 {
 
 fn try_free(memory: &mut Memory, address: u64) -> Result<(), Error> {
     match memory.plan_free(address, &PROGRAM) {
-        Ok(plan) => Ok(memory.free(plan)),
+        Ok(plan) => {
+            memory.free(plan);
+            Ok(())
+        }
         Err(AllocationFailure::Refused(error)) => Err(error),
         Err(failure) => panic!("{failure}"),
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "everything here is a test, its helpers too")]
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -24,7 +25,7 @@ fn allocation(seed: u64) -> Allocation {
         first: u8::try_from(number % 8).unwrap(),
         frames: u8::try_from(1 + seed % 8).unwrap(),
     };
-    let fragments: Vec<Fragment> = (0..1 + seed % 9).map(fragment).collect();
+    let fragments: Vec<Fragment> = (0..=seed % 9).map(fragment).collect();
     let byte = seed.to_le_bytes()[0];
     Allocation {
         id: seed + 1,
@@ -148,7 +149,7 @@ fn any_operation() -> impl Strategy<Value = Operation> {
 }
 
 fn lowest_free(twin: &Twin) -> u32 {
-    (0..).find(|slot| !twin.contains_key(slot)).unwrap()
+    (0..=u32::MAX).find(|slot| !twin.contains_key(slot)).unwrap()
 }
 
 fn insert(list: &mut RecordList, twin: &mut Twin, seed: u64) {
@@ -180,13 +181,13 @@ proptest! {
                     (0..count as u64).for_each(|number| insert(&mut list, &mut twin, seed + number));
                 }
                 Operation::InsertAt(slot, seed) => {
-                    let expected = if u64::from(slot) >= ALLOCATIONS_LIMIT {
-                        Err(RecordError::NoSlot { slot })
-                    } else if twin.contains_key(&slot) {
-                        Err(RecordError::Occupied { slot })
-                    } else {
-                        twin.insert(slot, allocation(seed));
-                        Ok(())
+                    let expected = match twin.entry(slot) {
+                        _ if u64::from(slot) >= ALLOCATIONS_LIMIT => Err(RecordError::NoSlot { slot }),
+                        Entry::Occupied(_) => Err(RecordError::Occupied { slot }),
+                        Entry::Vacant(free) => {
+                            free.insert(allocation(seed));
+                            Ok(())
+                        }
                     };
                     prop_assert_eq!(list.insert_at(slot, allocation(seed)), expected);
                 }
@@ -218,7 +219,9 @@ proptest! {
         }
         check(&list, &twin);
         let mut anew = RecordList::new();
-        twin.iter().for_each(|(&slot, record)| anew.insert_at(slot, record.clone()).unwrap());
+        for (&slot, record) in &twin {
+            anew.insert_at(slot, record.clone()).unwrap();
+        }
         prop_assert!(anew == list && anew.root() == list.root(), "one content has one root");
         for (old, old_twin, old_root) in kept {
             check(&old, &old_twin);

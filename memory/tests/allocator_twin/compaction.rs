@@ -26,7 +26,9 @@ impl Twin {
         let mut changed = BTreeSet::new();
         loop {
             let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
-            used.iter().for_each(|frame| *counts.entry(frame / 16).or_default() += 1);
+            for frame in &used {
+                *counts.entry(frame / 16).or_default() += 1;
+            }
             let sources = counts.iter().filter(|(plane, _)| !stuck.contains(*plane));
             let Some((&source, &count)) =
                 sources.min_by_key(|(plane, count)| (**count, std::cmp::Reverse(**plane)))
@@ -55,7 +57,7 @@ impl Twin {
                 let with_room = counts.iter().filter(|(plane, count)| **plane != source && **count < 16);
                 let (&target, _) =
                     with_room.max_by_key(|(plane, count)| (**count, std::cmp::Reverse(**plane))).unwrap();
-                let to = (target * 16..).find(|frame| !used.contains(frame)).unwrap();
+                let to = (target * 16..target * 16 + 16).find(|frame| !used.contains(frame)).unwrap();
                 used.remove(&from);
                 used.insert(to);
                 *counts.get_mut(&target).unwrap() += 1;

@@ -12,7 +12,7 @@ pub(crate) fn runs(frames: &[u32]) -> Vec<(u32, u32, u32)> {
     for &frame in frames {
         match runs.last_mut() {
             Some((plane, first, count)) if *plane == frame / 16 && *first + *count == frame % 16 => {
-                *count += 1
+                *count += 1;
             }
             _ => runs.push((frame / 16, frame % 16, 1)),
         }

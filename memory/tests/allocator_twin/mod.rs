@@ -264,7 +264,7 @@ impl Twin {
             quantities.touches.first_writes = self.store(found.address, block_bytes(size), |_| 0);
         }
         self.regions.entry(region).or_insert((kind, 0)).1 += found.growth;
-        let slot = (0..).find(|slot| self.live.iter().all(|owned| owned.slot != *slot)).unwrap();
+        let slot = (0..=u32::MAX).find(|slot| self.live.iter().all(|owned| owned.slot != *slot)).unwrap();
         let Found { address, frames, .. } = found;
         self.live.push(Owned { slot, id: self.next, address, size, kind, flags, owner, frames });
         self.next += 1;

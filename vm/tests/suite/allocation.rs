@@ -1,5 +1,7 @@
 //! The allocator's instructions: what they answer, what they cost, and that nothing is gained by any sequence of them.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
 use proptest::prelude::*;
 use travertine_gas::{Operation, PlaneKind, Refunds, Schedule};
 use travertine_memory::{
