@@ -1,5 +1,7 @@
 //! The subcommands.
 
+#[cfg(target_os = "linux")]
+mod arena;
 mod completions;
 mod convert;
 mod disasm;
@@ -26,6 +28,8 @@ pub(crate) enum Command {
     Verify(verify::Arguments),
     Convert(convert::Arguments),
     Schedule(schedule::Arguments),
+    #[cfg(target_os = "linux")]
+    Arena(arena::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -44,6 +48,8 @@ impl Command {
             Self::Verify(arguments) => verify::run(arguments),
             Self::Convert(arguments) => convert::run(arguments),
             Self::Schedule(arguments) => schedule::run(arguments),
+            #[cfg(target_os = "linux")]
+            Self::Arena(arguments) => arena::run(arguments),
             Self::Completions(arguments) => completions::run(arguments),
         }
     }
