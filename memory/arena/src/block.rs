@@ -50,7 +50,7 @@ impl<'a> Block<'a> {
 
     /// The memory of the block, which may be more than [`len`](Self::len), as words. A new block has whatever was written
     /// there before.
-    pub fn words(&self) -> &'a [AtomicU64] {
+    pub fn words(&self) -> &[AtomicU64] {
         self.arena.data(&self.owned)
     }
 

@@ -1,5 +1,6 @@
 //! Several processes on one segment, killed at random points. The test starts itself as its children.
 #![cfg(target_os = "linux")]
+#![allow(clippy::cast_possible_truncation, reason = "small numbers, on 64-bit systems")]
 
 #[path = "../examples/ring/ring.rs"]
 mod ring;
@@ -43,8 +44,9 @@ fn as_a_child() {
 
 /// Allocates, stamps and gives back, by all ways that there are, until it is killed.
 fn work(seed: u64) {
-    let stream = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
-    let arena = Arena::receive(&stream).unwrap();
+    let stream =
+        UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().expect("standard input is a socket"));
+    let arena = Arena::receive(&stream).expect("the parent sends a segment");
     let (mut heap, mut live, mut state) = (arena.heap(), Vec::new(), seed);
     loop {
         state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
@@ -56,18 +58,18 @@ fn work(seed: u64) {
         };
         if let Ok(mut block) = heap.allocate(bytes) {
             let length = bytes.min(8) as usize;
-            block.write(0, &state.to_le_bytes()[..length]).unwrap();
+            block.write(0, &state.to_le_bytes()[..length]).expect("what is owned can be used");
             live.push((block, state));
         }
         if live.len() > 60 || number % 3 == 0 && !live.is_empty() {
-            let (block, stamp) = live.swap_remove(number as usize % live.len());
+            let (block, stamp) = live.swap_remove((number % live.len() as u64) as usize);
             let mut bytes = [0; 8];
             let length = block.len().min(8) as usize;
-            block.read(0, &mut bytes[..length]).unwrap();
+            block.read(0, &mut bytes[..length]).expect("what is owned can be used");
             assert_eq!(bytes[..length], stamp.to_le_bytes()[..length], "somebody else wrote here");
             match number % 7 {
                 0 => drop(block),
-                1 => arena.coalesce(block.ack()).unwrap(),
+                1 => arena.coalesce(block.ack()).expect("what is owned can be used"),
                 2 => arena.trim(),
                 _ => heap.free(block),
             }

@@ -142,7 +142,7 @@ fn work(arena: &Arena, number: u64, deadline: Instant) -> (Work, Vec<Block<'_>>)
 }
 
 /// The first and the last word of a block.
-fn ends<'a>(block: &Block<'a>) -> impl Iterator<Item = &'a std::sync::atomic::AtomicU64> {
+fn ends<'a>(block: &'a Block) -> impl Iterator<Item = &'a std::sync::atomic::AtomicU64> {
     let words = block.words();
     words.first().into_iter().chain(words.last())
 }

@@ -75,7 +75,7 @@ fn run(arena: &Arena, pages: u64, steps: Vec<Step>) {
                         assert!(
                             bytes < PAGE
                                 || u64::from(block.handle().unit) * 16 % 4096 == 0
-                                || size % PAGE != 0
+                                || !size.is_multiple_of(PAGE)
                         );
                         model.add(block.handle(), size, pages);
                         owned.push(block);
@@ -103,7 +103,7 @@ fn run(arena: &Arena, pages: u64, steps: Vec<Step>) {
                 }
             }
             Step::Adopt(which) => {
-                owned.extend(pick(&mut shared, which).map(|handle| arena.adopt(handle).unwrap()))
+                owned.extend(pick(&mut shared, which).map(|handle| arena.adopt(handle).unwrap()));
             }
             Step::Coalesce(which) => {
                 if let Some(handle) = pick(&mut acked, which) {
@@ -137,6 +137,7 @@ fn run(arena: &Arena, pages: u64, steps: Vec<Step>) {
     for handle in shared {
         arena.free(handle).unwrap();
     }
+    assert!(arena.audit().is_clean(), "{:?}", arena.audit());
     arena.trim();
     assert!(arena.audit().is_clean(), "{:?}", arena.audit());
     assert_eq!(arena.allocate(pages * PAGE).unwrap().len(), pages * PAGE, "complete healing");

@@ -110,6 +110,7 @@ fn threads_share_an_arena_and_it_heals_completely() {
         let block = arena.adopt(handle).unwrap();
         check(&block, mark);
     }
+    assert!(arena.audit().is_clean(), "{:?}", arena.audit());
     arena.trim();
     assert!(arena.audit().is_clean(), "{:?}", arena.audit());
     let statistics = arena.statistics();
