@@ -122,10 +122,43 @@ fn crossed<A: Allocator + Send>(mut own: A, other: impl FnOnce() -> A + Send, ba
     })
 }
 
+/// The time in which each of several threads does the workload `rounds` times.
+fn parallel<A: Allocator>(threads: u64, make: impl Fn() -> A + Sync, rounds: u64) -> Duration {
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for number in 0..threads {
+            let make = &make;
+            scope.spawn(move || {
+                let (mut allocator, mut live, mut random) =
+                    (make(), Vec::with_capacity(LIVE), Random(number + 1));
+                for _ in 0..rounds {
+                    mixed(&mut allocator, &mut live, &mut random);
+                }
+                for block in live {
+                    allocator.free(block);
+                }
+            });
+        }
+    });
+    start.elapsed()
+}
+
 fn arena(criterion: &mut Criterion) {
     let arena = Arena::private(PAGES).expect("a valid size");
     one_thread(criterion, "arena", arena.heap());
     one_thread(criterion, "system", Malloc);
+
+    for threads in [2, 4, 8] {
+        let mut group = criterion.benchmark_group(format!("{threads} threads"));
+        group.throughput(Throughput::Elements(OPERATIONS * threads));
+        group.bench_function("arena", |bencher| {
+            bencher.iter_custom(|rounds| parallel(threads, || arena.heap(), rounds));
+        });
+        group.bench_function("system", |bencher| {
+            bencher.iter_custom(|rounds| parallel(threads, || Malloc, rounds));
+        });
+        group.finish();
+    }
 
     let mut group = criterion.benchmark_group("freed by another thread");
     group.throughput(Throughput::Elements(BATCH));

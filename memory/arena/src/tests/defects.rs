@@ -1,5 +1,5 @@
 //! A test for each defect of the allocator that this one replaces, by the numbers of `docs/arena.md`. Number 3 is in
-//! `class`, 12 and 13 are in `tests/segments.rs`, 20 and 21 are scenarios of `models`, and 23 is `crashes`.
+//! `class`, 12 and 13 are in `shared::tests`, 20 and 21 are scenarios of `models`, and 23 is `crashes`.
 
 use proptest::prelude::*;
 
