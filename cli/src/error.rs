@@ -75,6 +75,9 @@ pub(crate) enum InputError {
     Plot(Box<dyn std::error::Error + Send + Sync>),
     #[error("the proof's nodes cannot be named: {0}")]
     Places(#[from] LayoutError),
+    #[cfg(target_os = "linux")]
+    #[error("{name}: {error}")]
+    Arena { name: String, error: travertine_arena::ArenaError },
     #[error("the proof's nodes cannot be shown: {0}")]
     Explain(VerifyError),
     #[error(transparent)]
@@ -119,6 +122,10 @@ impl InputError {
             Self::Prove(_) => "`travertine root --state DIR` lists the regions that there are",
             Self::NoSymbol(_) => "`travertine inspect PROGRAM --symbols` lists the symbols",
             Self::Gmem(error) => return error.hint().map(str::to_owned),
+            #[cfg(target_os = "linux")]
+            Self::Arena { .. } => {
+                "`travertine arena stress --name NAME` makes a segment that others can look at while it runs"
+            }
             Self::WhichClaim(_) | Self::WhichRange => "say which with --address and --length",
             Self::Read { .. }
             | Self::ReadStdin(_)

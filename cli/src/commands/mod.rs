@@ -1,5 +1,7 @@
 //! The subcommands.
 
+#[cfg(target_os = "linux")]
+mod arena;
 mod bench;
 mod completions;
 mod convert;
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     Convert(convert::Arguments),
     Gmem(gmem::Arguments),
     Schedule(schedule::Arguments),
+    #[cfg(target_os = "linux")]
+    Arena(arena::Arguments),
     Bench(bench::Arguments),
     Completions(completions::Arguments),
 }
@@ -52,6 +56,8 @@ impl Command {
             Self::Convert(arguments) => convert::run(arguments),
             Self::Gmem(arguments) => gmem::run(arguments),
             Self::Schedule(arguments) => schedule::run(arguments),
+            #[cfg(target_os = "linux")]
+            Self::Arena(arguments) => arena::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),
             Self::Completions(arguments) => completions::run(arguments),
         }
