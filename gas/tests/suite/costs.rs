@@ -9,7 +9,7 @@ fn total(schedule: &Schedule, text: &str) -> u64 {
     schedule.cost(&operation).total().expect("it is below 2^64")
 }
 
-/// The figures that Memory3D documents.
+/// The figures that `Memory3D` documents.
 #[test]
 fn memory3d_costs_what_it_documents() {
     let schedule = Schedule::memory3d();
@@ -59,10 +59,12 @@ fn memory3d_costs_what_it_documents() {
 /// Each operand costs its own price, and the sum is rounded up once.
 #[test]
 fn operands_cost_their_prices() {
-    let mut schedule = Schedule::default();
-    schedule.copy_byte_64ths = 3;
-    schedule.heap_plane = 100;
-    schedule.heap_plane_square_1024ths = 2048;
+    let schedule = Schedule {
+        copy_byte_64ths: 3,
+        heap_plane: 100,
+        heap_plane_square_1024ths: 2048,
+        ..Schedule::default()
+    };
     schedule.validate().expect("it is valid");
     let copied = |bytes| total(&schedule, &format!("copy {bytes}")) - schedule.copy;
     assert_eq!([0, 1, 21, 22, 64].map(copied), [0, 1, 1, 2, 3]);

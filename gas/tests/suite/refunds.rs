@@ -72,6 +72,12 @@ impl CallTwin {
         }
     }
 
+    fn apply_all(&mut self, steps: &[Step]) {
+        for step in steps {
+            self.apply(step);
+        }
+    }
+
     fn net(&self) -> u64 {
         self.used - self.refunds.payable(self.used)
     }
@@ -138,9 +144,9 @@ proptest! {
         after in steps(),
     ) {
         let mut plain = CallTwin::new(schedule, start);
-        before.iter().for_each(|step| plain.apply(step));
+        plain.apply_all(&before);
         let mut detour = plain.clone();
-        trip.iter().for_each(|step| detour.apply(step));
+        detour.apply_all(&trip);
         detour.restore(plain.all_planes());
         prop_assert!(detour.net() >= plain.net(), "{} < {}", detour.net(), plain.net());
         for step in &after {

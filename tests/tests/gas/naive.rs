@@ -30,7 +30,7 @@ impl Before {
         let decoded = read.ok().and_then(|()| decode(u32::from_le_bytes(bytes)).ok());
         let instruction = decoded.map(Decoded::instruction);
         let entries = instruction.map_or_else(Vec::new, |instruction| entries(machine, &cpu, instruction));
-        Self { instruction, cpu, entries }
+        Self { cpu, instruction, entries }
     }
 
     /// The instruction, which there is, as it was carried out or charged.

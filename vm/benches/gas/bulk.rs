@@ -84,7 +84,7 @@ fn moves(
     let body = code(|code| {
         (0..16).for_each(|_| {
             code.r(opcode, A0, A1, A2);
-        })
+        });
     });
     let prologue = code(|code| {
         code.li(A0, rd).li(A1, rs1).li(A2, rs2);

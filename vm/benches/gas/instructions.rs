@@ -183,9 +183,9 @@ fn control() -> Vec<Workload> {
     let (near, far): (Vec<i32>, Vec<i32>) = (vec![4096; BODY / 2], vec![4 - 4096; BODY / 2]);
     let jumps = |offsets: Vec<i32>| {
         code(|code| {
-            offsets.into_iter().for_each(|offset| {
+            for offset in offsets {
                 code.push(Opcode::Jal, ZERO, 0, 0, offset);
-            })
+            }
         })
     };
     vec![

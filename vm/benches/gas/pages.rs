@@ -44,7 +44,7 @@ fn touches() -> Vec<Workload> {
     let fill = |code: &mut Code| {
         (0..8).for_each(|chunk| {
             code.s(Opcode::Sd, T0, A1, 256 * chunk);
-        })
+        });
     };
     let touch = |name: &str, price, step, data, (prologue, body): (Code, Code)| Workload {
         prologue,
@@ -82,7 +82,7 @@ fn write(name: &str, price: &'static str, bytes: u64, units: u64) -> Workload {
     let body = code(|code| {
         (0..calls).for_each(|_| {
             code.i(Opcode::Addi, A0, 0, 1).ecall();
-        })
+        });
     });
     Workload {
         prologue: code(|code| {
@@ -98,7 +98,7 @@ fn events(name: &str, price: &'static str, topics: u64, bytes: u64, units: u64) 
     let body = code(|code| {
         (0..BODY).for_each(|_| {
             code.r(Opcode::Add, A0, 0, A4).ecall();
-        })
+        });
     });
     Workload {
         prologue: code(|code| {
