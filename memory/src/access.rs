@@ -1,6 +1,6 @@
 //! Loads and stores: plans that check everything, commits that cannot fail, and the host's own ways in.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::RangeInclusive;
 
 use travertine_merkle::layout;
 
@@ -8,16 +8,15 @@ use crate::address::{Address, PAGE_OFFSET_BITS};
 use crate::fault::{Access, Fault, FaultReason};
 use crate::memory::Memory;
 use crate::page::{PAGE_BYTES, Page, PageSlot};
-use crate::permissions::Permissions;
 use crate::plan::{LoadPlan, Span, StorePlan, Touches};
-use crate::working_set::{Content, Frame, page_number, page_of, region_of};
+use crate::working_set::{Content, page_number, page_of, region_of};
 
 /// The pages of an access, all in one region.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pages {
-    region: u8,
-    first: u32,
-    last: u32,
+    pub(crate) region: u8,
+    pub(crate) first: u32,
+    pub(crate) last: u32,
 }
 
 impl Pages {
@@ -335,75 +334,6 @@ impl Memory {
             }
         }
         Ok(Some(Pages { region: start.region(), first, last }))
-    }
-
-    /// What the program may do with a page; nothing where there is none, or where the allocator has nothing.
-    pub fn page_permissions(&self, region: u8, page: u32) -> Permissions {
-        let Some(found) = self.regions.get(&region) else { return Permissions::NONE };
-        if found.budget().is_none() {
-            return found.page_permissions(page);
-        }
-        self.allocator.permissions(region, page).map_or(Permissions::NONE, |(permissions, _)| permissions)
-    }
-
-    /// The first page of a range that does not allow `access`; it may lie behind the end.
-    fn first_denied(&self, region: u8, pages: Range<u32>, access: Access) -> u32 {
-        let found = &self.regions[&region];
-        if found.budget().is_none() {
-            return found.first_denied(pages.start, access);
-        }
-        self.first_page_without(region, pages, |permissions| permissions.allows(access))
-    }
-
-    /// The first page of a range of the allocator's that is not allocated; it may lie behind the end.
-    fn first_unallocated(&self, region: u8, pages: Range<u32>) -> u32 {
-        if self.regions[&region].budget().is_none() {
-            return pages.end;
-        }
-        self.first_page_without(region, pages, |_| true)
-    }
-
-    /// The first page of a range of the allocator's that is not allocated with permissions that will do. The cost is that of the
-    /// allocations in between.
-    fn first_page_without(
-        &self,
-        region: u8,
-        pages: Range<u32>,
-        will_do: impl Fn(Permissions) -> bool,
-    ) -> u32 {
-        let mut page = pages.start;
-        while page < pages.end {
-            match self.allocator.permissions(region, page) {
-                Some((permissions, end)) if will_do(permissions) => page = end,
-                _ => break,
-            }
-        }
-        page
-    }
-
-    /// What the allocator touches first when it reads or writes in the page of an address, whatever the permissions. The page
-    /// is loaded if it is missing.
-    pub(crate) fn plan_touch(&mut self, address: u64, access: Access) -> Result<Touches, Fault> {
-        let at = Address::new(address).expect("the allocator's addresses have 40 bits");
-        let (region, page) = (at.region(), at.page());
-        self.stage_missing(address, Pages { region, first: page, last: page }, access)?;
-        let frame = self.working.find(page_number(region, page)).map(|frame| self.working.frame(frame));
-        Ok(match access {
-            Access::Write => {
-                Touches { first_reads: 0, first_writes: u32::from(!frame.is_some_and(Frame::is_dirty)) }
-            }
-            Access::Read | Access::Execute => {
-                Touches { first_reads: u32::from(frame.is_none()), first_writes: 0 }
-            }
-        })
-    }
-
-    /// Zeroes planned bytes of the allocator's, which lie in one page.
-    pub(crate) fn fill_zeros(&mut self, address: u64, length: u64) {
-        for piece in pieces(address, usize::try_from(length).expect("at most a page")) {
-            let frame = self.touch(piece.page_number);
-            self.working.frame_mut(frame).bytes_mut()[piece.offset..][..piece.length].fill(0);
-        }
     }
 
     /// Loads the content of missing pages that the call has not touched yet.

@@ -209,8 +209,9 @@ impl Memory {
     /// # Panics
     /// If the plan is void: an error of the embedder.
     pub fn free(&mut self, plan: FreePlan) {
-        self.begin_change(plan.epoch);
-        self.free_place(&plan.freed);
+        let FreePlan { freed, epoch, .. } = plan;
+        self.begin_change(epoch);
+        self.free_place(&freed);
     }
 
     /// What is to be done to give the allocation that contains an address another size: in place, or whole pages at another
@@ -251,9 +252,9 @@ impl Memory {
         let ResizePlan { resized, epoch, .. } = plan;
         self.begin_change(epoch);
         let from = Address::from_linear(resized.region, resized.from.offset()).packed();
-        let mut copied = [0; crate::allocator::MAX_BLOCK_BYTES as usize];
-        let copied = &mut copied[..usize::try_from(resized.copied_bytes()).expect("at most 2,048")];
-        self.read_pieces(from, copied);
+        let copied_bytes = usize::try_from(resized.copied_bytes()).expect("at most 2,048");
+        let mut copied = vec![0; copied_bytes];
+        self.read_pieces(from, &mut copied);
         if let ResizeChange::Copy { from_shared_page: true, .. } = resized.change {
             self.fill_zeros(from, resized.from.block_bytes().unwrap_or(0));
         }
@@ -263,7 +264,7 @@ impl Memory {
         if let ResizeChange::Copy { into_shared_page: true, .. } = resized.change {
             self.fill_zeros(address.packed(), resized.to.block_bytes().unwrap_or(0));
         }
-        self.write_pieces(address.packed(), copied);
+        self.write_pieces(address.packed(), &copied);
         if let Some(zeroed) = resized.zeroed() {
             self.fill_zeros(address.packed() + zeroed.start, zeroed.end - zeroed.start);
         }

@@ -26,6 +26,7 @@
 
 mod access;
 mod address;
+mod allocated_pages;
 mod allocation;
 mod allocator;
 mod bulk;
@@ -63,3 +64,8 @@ pub use permissions::{Permissions, PermissionsError};
 pub use plan::{LoadPlan, StorePlan, Touches};
 pub use region::{FrameBudget, PageRange, Region, RegionError, RegionKind};
 pub use slab::{PageChange, PageSlab, SlabError};
+
+/// The example of `docs/allocator.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/allocator.md")]
+struct AllocatorDocument;

@@ -2,12 +2,14 @@
 
 use travertine_gas::{Meter, Refunds};
 use travertine_memory::Memory;
+use travertine_merkle::Hash;
 use travertine_merkle::layout::PLANE_BYTES;
 
 use crate::context::{CONTEXT_ADDRESS, Call, INPUT_ADDRESS};
 use crate::cpu::{Cpu, abi};
 use crate::host::{HostCall, MemoryRange};
 use crate::outcome::Outcome;
+use crate::program::Program;
 use crate::receipt::EventLog;
 
 /// Number of the stack's region.
@@ -21,6 +23,8 @@ pub const STACK_BYTES: u64 = 16 * PLANE_BYTES;
 #[derive(Debug, Clone)]
 pub(crate) struct ActiveCall {
     pub(crate) cpu: Cpu,
+    /// Root of the program's image: what it allocates is its own.
+    pub(crate) owner: Hash,
     pub(crate) memory: Memory,
     pub(crate) meter: Meter,
     pub(crate) refunds: Refunds,
@@ -41,21 +45,22 @@ pub(crate) enum CallState {
 }
 
 impl ActiveCall {
-    /// A call that is about to execute its first instruction, at `entry`, on `memory`.
+    /// A call that is about to execute its first instruction, at the entry of `program`, on `memory`.
     ///
     /// At entry `a0` is the context's address, `a1` the input's address, `a2` its length, `sp` the top of the stack;
     /// all other registers are zero.
-    pub(crate) fn new(entry: u64, mut memory: Memory, call: &Call) -> Self {
+    pub(crate) fn new(program: &Program, mut memory: Memory, call: &Call) -> Self {
         const FITS: &str = "the region holds the context and the longest input";
         memory.poke(CONTEXT_ADDRESS, &call.context_block()).expect(FITS);
         memory.poke(INPUT_ADDRESS, &call.input).expect(FITS);
-        let mut cpu = Cpu::new(entry);
+        let mut cpu = Cpu::new(program.image().entry());
         cpu.set(abi::SP, (u64::from(STACK_REGION) << 32) + STACK_BYTES);
         cpu.set(abi::A0, CONTEXT_ADDRESS);
         cpu.set(abi::A0 + 1, INPUT_ADDRESS);
         cpu.set(abi::A0 + 2, call.input.len() as u64);
         Self {
             cpu,
+            owner: program.root(),
             memory,
             meter: Meter::new(call.gas_limit),
             refunds: Refunds::default(),

@@ -133,6 +133,19 @@ fn decode_slot(low: [u8; 2], high: Option<[u8; 2]>) -> Slot {
     }
 }
 
+/// What stands at `pc` on a page that is executable but none of the program's: one that was allocated and that the host has
+/// filled. It is not kept, because it may be freed. `None` if the page is not executable.
+#[cold]
+pub(crate) fn allocated_slot(memory: &Memory, pc: u64) -> Option<Slot> {
+    let page = |number: u64| memory.executable_page(u32::try_from(number).ok()?).ok();
+    let half = |page: &Page, at: usize| page.bytes().get(at..at + 2).map(|bytes| [bytes[0], bytes[1]]);
+    let (number, at) = (pc / PAGE_BYTES, 2 * slot_of(pc));
+    let this = page(number)?;
+    let next = || page(number + 1).filter(|_| !(number + 1).is_multiple_of(REGION_PAGES));
+    let high = half(&this, at + 2).or_else(|| half(&next()?, 0));
+    Some(decode_slot(half(&this, at)?, high))
+}
+
 /// The slot of a page in which the instruction at `pc` stands.
 #[inline]
 pub(crate) fn slot_of(pc: u64) -> usize {

@@ -144,8 +144,7 @@ impl Machine {
         if call.input.len() as u64 > MAX_INPUT_BYTES {
             return Err(MachineError::InputTooLong(call.input.len()));
         }
-        let entry = self.program.image().entry();
-        self.active = Some(ActiveCall::new(entry, self.state.memory().clone(), call));
+        self.active = Some(ActiveCall::new(&self.program, self.state.memory().clone(), call));
         Ok(())
     }
 

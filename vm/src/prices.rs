@@ -1,7 +1,10 @@
 //! What instructions cost: the schedule's base prices, laid out for the interpreter.
 
 use travertine_gas::Schedule;
+use travertine_memory::{AllocationPrices, RegionKind};
 use travertine_opcodes::{GasClass, Instruction, Opcode};
+
+use crate::interpreter::allocation::plane_kind;
 
 /// Instructions that are priced apart: every opcode, and behind them `nop` and `mv`.
 const SLOTS: usize = Opcode::ALL.len() + 2;
@@ -51,6 +54,16 @@ impl Prices {
     /// The schedule behind the prices.
     pub(crate) fn schedule(&self) -> &Schedule {
         &self.schedule
+    }
+}
+
+impl AllocationPrices for Prices {
+    fn growth(&self, kind: RegionKind, planes_before: u64, planes_after: u64) -> u64 {
+        self.schedule.growth(plane_kind(kind), planes_before, planes_after)
+    }
+
+    fn promotion(&self, extra_planes: u64) -> u64 {
+        extra_planes.saturating_mul(self.schedule.promotion_plane)
     }
 }
 

@@ -116,7 +116,7 @@ impl Space {
         }
         let page = self.free_pages.members().first()?;
         let placement = self.frames.place(1, false, pricing)?;
-        Some(Found { place: Place::Block(Block { page, block: 0, class }), shares_page: false, placement })
+        Some(Found { place: Place::Block(Block { page, number: 0, class }), shares_page: false, placement })
     }
 }
 

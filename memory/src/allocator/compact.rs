@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use travertine_merkle::layout::PLANE_BYTES;
+use travertine_merkle::layout::{PAGE_BYTES, PLANE_BYTES};
 
 use super::error::AllocationError;
 use super::frames::{Frames, PLANE_FRAMES, first_frame, fragment, push_run};
 use super::record::{Fragment, Fragments};
+use super::slabs::Slab;
 use super::space::{Place, Space};
-use super::{Allocator, PlaneChange};
+use super::{Allocation, Allocator, PlaneChange, kind_index};
+use crate::address::PAGE_OFFSET_BITS;
 
 /// The most frames that one `m3.compact` moves.
 pub const DEFAULT_COMPACTION_MOVES: u32 = 4096;
@@ -98,7 +100,7 @@ impl Allocator {
     /// If the region is not the allocator's.
     pub(crate) fn report(&self, region: u64) -> Result<CompactionReport, AllocationError> {
         let (_, space) = self.managed(region)?;
-        let frames_bytes = |frames: u32| u64::from(frames) * travertine_merkle::layout::PAGE_BYTES;
+        let frames_bytes = |frames: u32| u64::from(frames) * PAGE_BYTES;
         let fragmentation_bp = space.fragmentation(10_000);
         let saving_bytes = u64::from(space.releasable()) * PLANE_BYTES;
         Ok(CompactionReport {
@@ -118,12 +120,12 @@ impl Allocator {
     pub(crate) fn plan_compaction(&self, region: u64, limit: u32) -> Result<CompactionPlan, AllocationError> {
         let (region, space) = self.managed(region)?;
         let mut frames = space.frames.clone();
-        let mut moves = Vec::new();
+        let mut moved_pages = Vec::new();
         let mut scanned_planes = 0;
         let mut stuck = 0;
         let mut cursor = Cursor { used: 1, below: None };
         while let Some(source) = frames.next_source(&mut cursor) {
-            let left = limit.saturating_sub(stuck + count(&moves));
+            let left = limit.saturating_sub(stuck + count(&moved_pages));
             if left == 0 || !frames.has_room_beside(source) {
                 break;
             }
@@ -136,14 +138,14 @@ impl Allocator {
                 }
                 continue;
             }
-            frames.empty_plane(source, left, &mut moves);
+            frames.empty_plane(source, left, &mut moved_pages);
         }
-        let moved_frames = count(&moves);
-        let moved = self.rebuild(space, &mut frames, moves);
-        let rewritten = moved.iter().map(|(page, runs)| self.records_of(space, *page).count() * runs.len());
+        let moved_frames = count(&moved_pages);
+        let moved = self.rebuild(space, &mut frames, moved_pages);
+        let rewritten = moved.iter().map(|(page, runs)| records_of(space, *page).count() * runs.len());
         let rewritten = rewritten.sum::<usize>() as u64;
         let released = frames.release_spare();
-        let before = self.planes[super::kind_index(space.kind)];
+        let before = self.planes[kind_index(space.kind)];
         let planes = PlaneChange { kind: space.kind, before, after: before - u64::from(released) };
         Ok(CompactionPlan {
             region,
@@ -164,7 +166,7 @@ impl Allocator {
         self.update(region, |space| space.frames = frames);
         for (page, runs) in moved {
             let space = self.space(region).expect("the plan's region is there");
-            let slots: Vec<u32> = self.records_of(space, page).collect();
+            let slots: Vec<u32> = records_of(space, page).collect();
             if space.slabs.get(page).is_some() {
                 self.space_mut(region).slabs.set_frame(page, runs[0]);
             }
@@ -172,7 +174,7 @@ impl Allocator {
                 let record = self.records.get(slot).expect("a place has a record").clone();
                 let live = &mut self.space_mut(region).live;
                 live.fragments = live.fragments + runs.len() as u64 - record.fragments.len() as u64;
-                let record = super::Allocation { fragments: runs.clone(), ..record };
+                let record = Allocation { fragments: runs.clone(), ..record };
                 self.records.replace(slot, record);
             }
         }
@@ -190,26 +192,18 @@ impl Allocator {
         used_frames(frames.mask(plane)).all(|frame| {
             let page = frames.page_at(plane, frame);
             page.is_some_and(|page| {
-                self.records_of(space, page)
+                records_of(space, page)
                     .next()
                     .and_then(|slot| self.records.get(slot))
-                    .is_some_and(super::Allocation::is_movable)
+                    .is_some_and(Allocation::is_movable)
             })
         })
     }
 
-    /// The slots of the records of what lies at a page.
-    fn records_of<'a>(&'a self, space: &'a Space, page: u32) -> impl Iterator<Item = u32> + 'a {
-        let slab = space.slabs.get(page);
-        let alone =
-            if slab.is_none() { space.slot_near(page << crate::address::PAGE_OFFSET_BITS) } else { None };
-        slab.into_iter().flat_map(super::slabs::Slab::slots).chain(alone)
-    }
-
     /// The runs of frames of all that has moved, by first page.
-    fn rebuild(&self, space: &Space, frames: &mut Frames, moves: Vec<Move>) -> Vec<(u32, Fragments)> {
+    fn rebuild(&self, space: &Space, frames: &mut Frames, pages: Vec<Move>) -> Vec<(u32, Fragments)> {
         let mut by_page: BTreeMap<u32, u32> = BTreeMap::new();
-        for Move { page, to } in moves {
+        for Move { page, to } in pages {
             // A page that moves twice ends where it went last.
             by_page.insert(page, to);
         }
@@ -221,7 +215,7 @@ impl Allocator {
                 moved.push((page, run_of(to, 1).into()));
                 continue;
             }
-            let record = self.records_of(space, page).next().and_then(|slot| self.records.get(slot));
+            let record = records_of(space, page).next().and_then(|slot| self.records.get(slot));
             let record = record.expect("a page that moves is an allocation's");
             let Place::Pages { first, count } = Place::of(record) else {
                 unreachable!("it is no page of blocks")
@@ -279,6 +273,13 @@ impl Frames {
             page += u32::from(run.frames);
         }
     }
+}
+
+/// The slots of the records of what lies at a page.
+fn records_of(space: &Space, page: u32) -> impl Iterator<Item = u32> {
+    let slab = space.slabs.get(page);
+    let alone = if slab.is_none() { space.slot_near(page << PAGE_OFFSET_BITS) } else { None };
+    slab.into_iter().flat_map(Slab::slots).chain(alone)
 }
 
 /// The runs of an allocation whose first page is `first`, with other frames for some of its pages.

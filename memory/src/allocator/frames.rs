@@ -334,7 +334,7 @@ pub(crate) fn fragment(plane: u32, first: u32, frames: u32) -> Fragment {
 pub(crate) fn push_run(runs: &mut Vec<Fragment>, run: Fragment) {
     match runs.last_mut() {
         Some(last) if last.plane == run.plane && last.first + last.frames == run.first => {
-            last.frames += run.frames
+            last.frames += run.frames;
         }
         _ => runs.push(run),
     }

@@ -251,7 +251,9 @@ impl Resized {
 /// The runs of an allocation with more behind them.
 fn joined(fragments: &[Fragment], more: &[Fragment]) -> Fragments {
     let mut runs = fragments.to_vec();
-    more.iter().for_each(|run| push_run(&mut runs, *run));
+    for run in more {
+        push_run(&mut runs, *run);
+    }
     runs[..].into()
 }
 

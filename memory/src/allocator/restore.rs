@@ -273,7 +273,9 @@ fn check_runs(slot: u32, record: &Allocation, place: Place) -> Result<(), Restor
         Place::Pages { count, .. } => u64::from(count),
     };
     let mut joined = Vec::with_capacity(runs.len());
-    runs.iter().for_each(|run| push_run(&mut joined, *run));
+    for run in runs {
+        push_run(&mut joined, *run);
+    }
     let follows =
         |pair: &[Fragment]| first_frame(pair[0]) + u32::from(pair[0].frames) == first_frame(pair[1]);
     let is_split = record.flags.contains(AllocationFlags::CONTIGUOUS) && !runs.windows(2).all(follows);

@@ -17,13 +17,21 @@ pub const BLOCK_BYTES: [u32; 23] = [
     2048,
 ];
 const ALIGNMENT: u64 = 16;
+const MAX_BLOCK: usize = BLOCK_BYTES[BLOCK_BYTES.len() - 1] as usize;
+const _: () = assert!(MAX_BLOCK as u64 == MAX_BLOCK_BYTES);
+/// Multiples of the alignment up to the largest block.
+const STEPS: usize = MAX_BLOCK / BLOCK_BYTES[0] as usize;
+const _: () = assert!(BLOCK_BYTES[0] as u64 == ALIGNMENT);
+/// Blocks of the smallest size in a page.
+const MOST_BLOCKS: usize = 256;
+const _: () = assert!(MOST_BLOCKS as u64 * ALIGNMENT == PAGE_BYTES);
 
 /// The class of a request by its bytes, in steps of the alignment.
-const CLASSES: [u8; (MAX_BLOCK_BYTES / ALIGNMENT) as usize + 1] = {
-    let mut classes = [0; (MAX_BLOCK_BYTES / ALIGNMENT) as usize + 1];
+const CLASSES: [u8; STEPS + 1] = {
+    let mut classes = [0; STEPS + 1];
     let (mut step, mut class) = (1, 0_u8);
     while step < classes.len() {
-        if step * ALIGNMENT as usize > BLOCK_BYTES[class as usize] as usize {
+        if step * MAX_BLOCK / STEPS > BLOCK_BYTES[class as usize] as usize {
             class += 1;
         }
         classes[step] = class;
@@ -45,7 +53,7 @@ pub(crate) fn block_bytes(class: u8) -> u32 {
 }
 
 /// Words that say which blocks of a page are free: at most 256 blocks.
-const WORDS: usize = (PAGE_BYTES / ALIGNMENT) as usize / u64::BITS as usize;
+const WORDS: usize = MOST_BLOCKS / u64::BITS as usize;
 
 /// A page of blocks.
 #[derive(Debug, Clone)]
@@ -61,7 +69,7 @@ pub(crate) struct Slab {
 
 impl Slab {
     fn new(class: u8, frame: Fragment) -> Self {
-        let blocks = PAGE_BYTES as usize / block_bytes(class) as usize;
+        let blocks = MOST_BLOCKS * BLOCK_BYTES[0] as usize / block_bytes(class) as usize;
         let word = |first: usize| match blocks.saturating_sub(first * u64::BITS as usize) {
             0 => 0,
             left if left >= u64::BITS as usize => u64::MAX,
@@ -105,7 +113,7 @@ impl Slab {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Block {
     pub(crate) page: u32,
-    pub(crate) block: u32,
+    pub(crate) number: u32,
     pub(crate) class: u8,
 }
 
@@ -113,17 +121,17 @@ impl Block {
     /// The block that begins at this byte of a region.
     pub(crate) fn at(offset: u32, class: u8) -> Self {
         let (page, within) = split(offset);
-        Self { page, block: within / block_bytes(class), class }
+        Self { page, number: within / block_bytes(class), class }
     }
 
     /// Whether a page has as many blocks.
     pub(crate) fn is_in_page(self) -> bool {
-        (self.block + 1) * block_bytes(self.class) <= 1 << PAGE_BYTES.ilog2()
+        (self.number + 1) * block_bytes(self.class) <= 1 << PAGE_BYTES.ilog2()
     }
 
     /// Its first byte, counted from the region's.
     pub(crate) fn offset(self) -> u32 {
-        (self.page << PAGE_BYTES.ilog2()) + self.block * block_bytes(self.class)
+        (self.page << PAGE_BYTES.ilog2()) + self.number * block_bytes(self.class)
     }
 }
 
@@ -155,8 +163,8 @@ impl Slabs {
     /// The lowest free block of the lowest page of a class that has one.
     pub(crate) fn lowest_free(&self, class: u8) -> Option<Block> {
         let page = self.open[usize::from(class)].first()?;
-        let block = self.get(page)?.lowest_free()?;
-        Some(Block { page, block, class })
+        let number = self.get(page)?.lowest_free()?;
+        Some(Block { page, number, class })
     }
 
     /// Makes a page one of blocks, all of them free.
@@ -166,10 +174,10 @@ impl Slabs {
     }
 
     /// Uses a free block for the record in `slot`.
-    pub(crate) fn take(&mut self, Block { page, block, class }: Block, slot: u32) {
+    pub(crate) fn take(&mut self, Block { page, number, class }: Block, slot: u32) {
         let slab = self.slab_mut(page);
-        slab.free[block as usize / u64::BITS as usize] &= !(1 << (block % u64::BITS));
-        slab.records[block as usize] = slot;
+        slab.free[number as usize / u64::BITS as usize] &= !(1 << (number % u64::BITS));
+        slab.records[number as usize] = slot;
         if slab.is_full() {
             self.open[usize::from(class)].remove(page);
         }
@@ -181,10 +189,10 @@ impl Slabs {
     }
 
     /// Gives a block back. If it was the last one, the page is none of blocks any more, and its frame is returned.
-    pub(crate) fn give_back(&mut self, Block { page, block, class }: Block) -> Option<Fragment> {
+    pub(crate) fn give_back(&mut self, Block { page, number, class }: Block) -> Option<Fragment> {
         let slab = self.slab_mut(page);
         let was_full = slab.is_full();
-        slab.free[block as usize / u64::BITS as usize] |= 1 << (block % u64::BITS);
+        slab.free[number as usize / u64::BITS as usize] |= 1 << (number % u64::BITS);
         if slab.used() == 0 {
             let frame = slab.frame;
             *self.pages.get_mut(page) = None;

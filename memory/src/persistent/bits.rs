@@ -5,13 +5,13 @@ use super::RadixVec;
 /// Bits of a number that say where it is in a word.
 const WORD_BITS: u32 = u64::BITS.ilog2();
 
-/// A set of numbers below 2^`bits`: a word for each 64 numbers, and above it levels whose bits say which words below are not
+/// A set of numbers below `2^bits`: a word for each 64 numbers, and above it levels whose bits say which words below are not
 /// empty. A set that begins full is stored as its complement: the words that were never written are full then.
 #[derive(Debug, Clone)]
 pub(crate) struct BitSet {
     levels: Vec<RadixVec<u64>>,
     bits: u32,
-    /// What the stored words are XORed with.
+    /// What is added to the stored words, bit by bit and without carry.
     complement: u64,
     len: u32,
 }

@@ -109,7 +109,7 @@ impl RunSet {
             return self.members.first();
         }
         let top = self.top();
-        self.search(top, 0..1 << (self.bits - self.width_bits(top)), count)
+        self.search(top, 0..1 << (self.bits - width_bits(top)), count)
     }
 
     /// How many consecutive numbers from `first` on are members, at most `limit`.
@@ -128,7 +128,7 @@ impl RunSet {
     }
 
     fn search(&mut self, level: u32, parts: std::ops::Range<u32>, count: u32) -> Option<u32> {
-        let width = 1 << self.width_bits(level);
+        let width = 1 << width_bits(level);
         let mut open = 0;
         for part in parts {
             let runs = self.runs(level, part);
@@ -152,11 +152,11 @@ impl RunSet {
         match *self.levels[below as usize].get(part) {
             Summary::Known(runs) => runs,
             Summary::Full => {
-                let all = 1 << self.width_bits(level);
+                let all = 1 << width_bits(level);
                 Runs { head: all, tail: all, longest: all }
             }
             Summary::Stale => {
-                let width = 1 << self.width_bits(below);
+                let width = 1 << width_bits(below);
                 let first = part << LEVEL_BITS;
                 let mut runs = self.runs(below, first);
                 for (next, length) in (first + 1..).zip((width..).step_by(width as usize)).take(7) {
@@ -168,15 +168,15 @@ impl RunSet {
         }
     }
 
-    /// Bits of a number that say where it is in a part of this level; level 0 are the words.
-    fn width_bits(&self, level: u32) -> u32 {
-        WORD_BITS + level * LEVEL_BITS
-    }
-
     #[allow(clippy::cast_possible_truncation, reason = "at most 8 levels")]
     fn top(&self) -> u32 {
         self.levels.len() as u32
     }
+}
+
+/// Bits of a number that say where it is in a part of this level; level 0 are the words.
+fn width_bits(level: u32) -> u32 {
+    WORD_BITS + level * LEVEL_BITS
 }
 
 /// Where the lowest run of at least `count` ones begins in a word that has one.

@@ -1,6 +1,6 @@
 //! What every instruction does: one line each, in the order of the instruction table.
 
-use travertine_opcodes::{Opcode, encode};
+use travertine_opcodes::Opcode;
 
 use super::access::{DOUBLE, WORD};
 use super::arithmetic::{
@@ -185,15 +185,14 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Opcode::M3Refund => self.refund(op),
             Opcode::M3Root => self.root(op),
             Opcode::M3Halt => self.halt(op),
-            // Xtravertine: not available yet
-            Opcode::M3Alloc
-            | Opcode::M3Free
-            | Opcode::M3Size
-            | Opcode::M3Query
-            | Opcode::M3Resolve
-            | Opcode::M3Resize
-            | Opcode::M3Compact
-            | Opcode::M3Defrag => Err(self.unavailable(op)),
+            Opcode::M3Alloc => self.allocate(op),
+            Opcode::M3Free => self.free(op),
+            Opcode::M3Size => self.size(op),
+            Opcode::M3Query => self.query(op),
+            Opcode::M3Resolve => self.resolve(op),
+            Opcode::M3Resize => self.resize(op),
+            Opcode::M3Compact => self.compact(op),
+            Opcode::M3Defrag => self.defragment(op),
         }
     }
 
@@ -271,12 +270,6 @@ impl<H: Host + ?Sized> Run<'_, H> {
     fn ebreak(&mut self, op: Op) -> Result<(), Stop> {
         self.charge_base(op)?;
         Err(self.trap(TrapCause::Breakpoint))
-    }
-
-    /// An instruction that the table knows and this machine does not carry out.
-    fn unavailable(&self, op: Op) -> Stop {
-        let bits = encode(op.instruction).expect("what was decoded can be encoded");
-        self.trap(TrapCause::IllegalInstruction { bits })
     }
 }
 

@@ -5,6 +5,7 @@
 //! nothing has happened.
 
 mod access;
+pub(crate) mod allocation;
 mod arithmetic;
 mod bulk;
 mod execute;
@@ -15,7 +16,7 @@ use travertine_gas::{Charge, Operation, OutOfGas};
 use travertine_memory::{Access, Fault, FaultReason, Memory, Touches};
 
 use crate::call::ActiveCall;
-use crate::code::{Code, CodePage, Op, Slot, slot_of};
+use crate::code::{Code, CodePage, Op, Slot, allocated_slot, slot_of};
 use crate::host::Host;
 use crate::outcome::{Outcome, Trap, TrapCause};
 use crate::prices::Prices;
@@ -76,7 +77,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
             if page.0 != pc / PAGE_BYTES {
                 page = (pc / PAGE_BYTES, self.code.page(pc / PAGE_BYTES));
             }
-            let step = match page.1.map(|page| page[slot_of(pc)]) {
+            let slot = page.1.map(|page| page[slot_of(pc)]).or_else(|| allocated_slot(&self.call.memory, pc));
+            let step = match slot {
                 Some(Slot::Op(op)) => self.execute(op),
                 Some(Slot::Illegal(bits)) => Err(self.trap(TrapCause::IllegalInstruction { bits })),
                 Some(Slot::Cut) => Err(self.fetch_fault((pc / PAGE_BYTES + 1) * PAGE_BYTES)),

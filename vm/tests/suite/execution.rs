@@ -133,10 +133,3 @@ fn gas_comes_before_faults_and_pays_the_base_of_what_faults() {
         matches!(illegal.outcome, Outcome::Trapped(trap) if trap.cause == TrapCause::IllegalInstruction { bits: 0 })
     );
 }
-
-#[test]
-fn instructions_of_the_allocator_are_not_available_yet() {
-    let trap = trap(&[r(Opcode::M3Alloc, A0, A1, A2)]);
-    assert_eq!(trap.cause.code(), TrapCause::IllegalInstruction { bits: 0 }.code());
-    assert_eq!(trap.cause.detail() & 0x7f, 0x0b);
-}

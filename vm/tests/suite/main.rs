@@ -1,5 +1,6 @@
 //! The machine's public interface, driven by small programs that the tests assemble themselves.
 
+mod allocation;
 mod assembler;
 mod execution;
 mod host;

@@ -1,0 +1,91 @@
+//! Pages of the allocator's regions: what the program may do with them, and how the allocator itself touches them.
+
+use std::ops::Range;
+
+use crate::access::{Pages, page_offset};
+use crate::address::{Address, PAGE_OFFSET_BITS};
+use crate::fault::{Access, Fault};
+use crate::memory::Memory;
+use crate::permissions::Permissions;
+use crate::plan::Touches;
+use crate::working_set::{Frame, page_number};
+
+impl Memory {
+    /// What the program may do with a page; nothing where there is none, or where the allocator has nothing.
+    pub fn page_permissions(&self, region: u8, page: u32) -> Permissions {
+        let Some(found) = self.regions.get(&region) else { return Permissions::NONE };
+        if found.budget().is_none() {
+            return found.page_permissions(page);
+        }
+        self.allocator.permissions(region, page).map_or(Permissions::NONE, |(permissions, _)| permissions)
+    }
+
+    /// The first page of a range that does not allow `access`; it may lie behind the end.
+    pub(crate) fn first_denied(&self, region: u8, pages: Range<u32>, access: Access) -> u32 {
+        let found = &self.regions[&region];
+        if found.budget().is_none() {
+            return found.first_denied(pages.start, access);
+        }
+        self.first_page_without(region, pages, |permissions| permissions.allows(access))
+    }
+
+    /// The first page of a range of the allocator's that is not allocated; it may lie behind the end.
+    pub(crate) fn first_unallocated(&self, region: u8, pages: Range<u32>) -> u32 {
+        if self.regions[&region].budget().is_none() {
+            return pages.end;
+        }
+        self.first_page_without(region, pages, |_| true)
+    }
+
+    /// The first page of a range of the allocator's that is not allocated with permissions that will do. The cost is that of the
+    /// allocations in between.
+    fn first_page_without(
+        &self,
+        region: u8,
+        pages: Range<u32>,
+        will_do: impl Fn(Permissions) -> bool,
+    ) -> u32 {
+        let mut page = pages.start;
+        while page < pages.end {
+            match self.allocator.permissions(region, page) {
+                Some((permissions, end)) if will_do(permissions) => page = end,
+                _ => break,
+            }
+        }
+        page
+    }
+
+    /// What the allocator touches first when it reads or writes in the page of an address, whatever the permissions. The page
+    /// is loaded if it is missing.
+    pub(crate) fn plan_touch(&mut self, address: u64, access: Access) -> Result<Touches, Fault> {
+        if access == Access::Write && self.working.recent_store(address >> PAGE_OFFSET_BITS).is_some() {
+            return Ok(Touches::default());
+        }
+        let at = Address::new(address).expect("the allocator's addresses have 40 bits");
+        let (region, page) = (at.region(), at.page());
+        self.stage_missing(address, Pages { region, first: page, last: page }, access)?;
+        let frame = self.working.find(page_number(region, page)).map(|frame| self.working.frame(frame));
+        Ok(match access {
+            Access::Write => {
+                Touches { first_reads: 0, first_writes: u32::from(!frame.is_some_and(Frame::is_dirty)) }
+            }
+            Access::Read | Access::Execute => {
+                Touches { first_reads: u32::from(frame.is_none()), first_writes: 0 }
+            }
+        })
+    }
+
+    /// Zeroes planned bytes of the allocator's, which lie in one page.
+    pub(crate) fn fill_zeros(&mut self, address: u64, length: u64) {
+        let number = address >> PAGE_OFFSET_BITS;
+        let recent = self.working.recent_store(number);
+        let frame = recent.unwrap_or_else(|| {
+            self.touch(u32::try_from(number).expect("the allocator's addresses have 40 bits"))
+        });
+        let length = usize::try_from(length).expect("at most a page");
+        self.working.frame_mut(frame).bytes_mut()[page_offset(address)..][..length].fill(0);
+        if recent.is_none() {
+            self.working.remember(frame);
+        }
+    }
+}

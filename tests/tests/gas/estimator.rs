@@ -1,0 +1,188 @@
+//! What `Schedule::cost` says beforehand is what the machine charges: for every opcode, and for every operation that one
+//! of them can be, under every named schedule.
+
+use travertine_gas::{Bill, Operation, Schedule};
+use travertine_memory::Permissions;
+use travertine_opcodes::{GasClass, Instruction, Opcode, Operand, encode};
+use travertine_vm::{
+    Call, Engine, Image, Machine, NoHost, Outcome, Program, RunLimit, Segment, TrapCause, numbers,
+};
+
+const CODE: u64 = 0x1_f000_0000;
+const DATA: u64 = 0x2_0000_0000;
+const OTHER: u64 = 0x3_0000_0000;
+const PLANE: u64 = 0x1_0000;
+const A0: u8 = 10;
+const A1: u8 = 11;
+const A2: u8 = 12;
+const A3: u8 = 13;
+const A4: u8 = 14;
+const A7: u8 = 17;
+
+/// Three entries of a gather or scatter, at the start of the data: 24 bytes in this plane, 5,000 in another one, across two
+/// pages, and 8 in another region.
+const ENTRIES: [[u64; 2]; 3] = [[DATA + 0x4000, 24], [DATA + 3 * PLANE + 0x1ff0, 5000], [OTHER, 8]];
+
+/// An instruction, the registers that it finds, and what it should cost.
+struct Case {
+    instruction: Instruction,
+    registers: Vec<(u8, u64)>,
+    costs: Vec<Operation>,
+}
+
+fn touch(first_reads: u64, first_writes: u64) -> Operation {
+    Operation::Touch { first_reads, first_writes }
+}
+
+/// The instruction with registers a0, a1 and a2 wherever it has operands.
+fn with_operands(opcode: Opcode) -> Instruction {
+    let row = opcode.row();
+    let has = |operand| row.operands.contains(&operand);
+    let reads_rd = matches!(row.gas_class, GasClass::ReadRoot);
+    Instruction {
+        opcode,
+        rd: if has(Operand::Rd) || reads_rd { A0 } else { 0 },
+        rs1: if has(Operand::Rs1) || has(Operand::Memory) || has(Operand::Address) { A1 } else { 0 },
+        rs2: if has(Operand::Rs2) { A2 } else { 0 },
+        imm: if has(Operand::Target) { 8 } else { 0 },
+    }
+}
+
+/// What the opcode does beyond itself in the cases below.
+fn cases(opcode: Opcode) -> Vec<Case> {
+    let instruction = with_operands(opcode);
+    let itself = Operation::of(instruction);
+    let case = |a0, a1, a2, costs: Vec<Operation>| Case {
+        instruction,
+        registers: vec![(A0, a0), (A2, a2), (A1, a1)],
+        costs,
+    };
+    let refused = case(0, 0, 3 * 4096, vec![itself]);
+    match opcode.gas_class() {
+        GasClass::Load => vec![
+            case(0, DATA, 0, vec![itself, touch(1, 0)]),
+            case(0, DATA + 0xfff, 0, vec![itself, touch(1 + u64::from(opcode.access_bytes() > 1), 0)]),
+            refused,
+        ],
+        GasClass::Store => vec![case(0, DATA, 7, vec![itself, touch(0, 1)]), refused],
+        GasClass::Atomic => {
+            let touched = match opcode {
+                Opcode::LrW | Opcode::LrD => vec![itself, touch(1, 0)],
+                Opcode::ScW | Opcode::ScD => vec![itself],
+                _ => vec![itself, touch(0, 1)],
+            };
+            vec![case(0, DATA, 7, touched)]
+        }
+        GasClass::System if opcode == Opcode::Ecall => host_calls(instruction),
+        GasClass::Copy => {
+            let copy = |region_changes, plane_changes| Operation::Copy {
+                bytes: 5000,
+                region_changes,
+                plane_changes,
+            };
+            vec![
+                case(DATA + 0x8000, DATA, 5000, vec![copy(0, 0), touch(2, 2)]),
+                case(DATA + PLANE, DATA, 5000, vec![copy(0, 1), touch(2, 2)]),
+                case(OTHER, DATA, 5000, vec![copy(1, 0), touch(2, 2)]),
+                refused,
+            ]
+        }
+        GasClass::Fill => {
+            vec![case(DATA + 1, 0xee, 4096, vec![Operation::Fill { bytes: 4096 }, touch(0, 2)]), refused]
+        }
+        GasClass::Gather => {
+            let gather = Operation::Gather { bytes: 5032, entries: 3, region_changes: 1, plane_changes: 1 };
+            // The list, its entries' four pages, and two of the destination.
+            vec![case(DATA + 0x8000, DATA, 3, vec![gather, touch(5, 2)])]
+        }
+        GasClass::Scatter => {
+            let scatter = Operation::Scatter { bytes: 5032, entries: 3, region_changes: 1, plane_changes: 1 };
+            vec![case(DATA + 0x8000, DATA, 3, vec![scatter, touch(3, 4)])]
+        }
+        GasClass::Share => {
+            let share = Operation::Share { pages: 2, region_changes: 1, plane_changes: 0 };
+            vec![case(OTHER, DATA, 8192, vec![share, touch(2, 2)]), refused]
+        }
+        GasClass::ReadRoot => vec![case(DATA, 2, 0, vec![itself, touch(0, 1)])],
+        _ => vec![case(DATA, DATA, 3, vec![itself])],
+    }
+}
+
+fn host_calls(instruction: Instruction) -> Vec<Case> {
+    let case = |number, a0, a1, a2, a3, costs: &[Operation]| Case {
+        instruction,
+        registers: vec![(A7, number), (A0, a0), (A2, a2), (A3, a3), (A1, a1)],
+        costs: [&[Operation::System], costs].concat(),
+    };
+    let plain = |bytes| Operation::HostCall { bytes, gas: 0 };
+    vec![
+        case(numbers::WRITE, 1, DATA, 100, 0, &[plain(100), touch(1, 0)]),
+        case(numbers::WRITE, 9, DATA, 100, 0, &[plain(0)]),
+        case(numbers::EXIT, 0, 0, 0, 0, &[plain(0)]),
+        case(numbers::RETURN, DATA + 1, 8192, 0, 0, &[plain(8192), touch(3, 0)]),
+        case(numbers::REVERT, DATA, 77, 0, 0, &[plain(77), touch(1, 0)]),
+        case(numbers::LOG, DATA, 2, OTHER, 300, &[Operation::Log { bytes: 300, topics: 2 }, touch(2, 0)]),
+        case(0x7777, 0, 0, 0, 0, &[]),
+    ]
+}
+
+/// A machine whose call is about to carry out the case's instruction.
+fn machine_before(case: &Case, schedule: Schedule) -> Machine {
+    let load = |(slot, &(register, _)): (usize, &(u8, u64))| {
+        let imm = 8 * i32::try_from(slot).unwrap();
+        Instruction { opcode: Opcode::Ld, rd: register, rs1: A4, rs2: 0, imm }
+    };
+    let copy = Instruction { opcode: Opcode::Addi, rd: A4, rs1: A1, rs2: 0, imm: 0 };
+    let prologue: Vec<_> = std::iter::once(copy).chain(case.registers.iter().enumerate().map(load)).collect();
+    let words = prologue.iter().chain([&case.instruction]).map(|&instruction| encode(instruction).unwrap());
+    let code: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
+    let entries = ENTRIES.concat().into_iter().flat_map(u64::to_le_bytes).collect();
+    let segment =
+        |address, memory_size, data, permissions| Segment { address, memory_size, data, permissions };
+    let image = Image::new(
+        CODE,
+        vec![
+            segment(CODE, 4096, code, Permissions::READ_EXECUTE),
+            segment(DATA, 16 * PLANE, entries, Permissions::READ_WRITE),
+            segment(OTHER, 16 * PLANE, vec![1], Permissions::READ_WRITE),
+        ],
+    );
+    let mut machine = Engine::new(schedule).unwrap().instantiate(&Program::new(image.unwrap()));
+    let input: Vec<u8> = case.registers.iter().flat_map(|register| register.1.to_le_bytes()).collect();
+    machine.begin(&Call::new(input, u64::MAX)).unwrap();
+    let stopped = machine.run(&mut NoHost, RunLimit::steps(prologue.len() as u64)).unwrap();
+    assert_eq!(stopped, Outcome::Stepped);
+    machine
+}
+
+#[test]
+fn the_estimator_says_what_the_machine_charges() {
+    for named in Schedule::NAMED {
+        let schedule = (named.schedule)();
+        for &opcode in Opcode::ALL {
+            for (number, case) in cases(opcode).iter().enumerate() {
+                let what = format!("{}: {}, case {number}", named.name, opcode.mnemonic());
+                let mut machine = machine_before(case, schedule.clone());
+                let before = machine.meter().unwrap().bill();
+                let outcome = machine.run(&mut NoHost, RunLimit::steps(1)).unwrap();
+                if is_missing(opcode, &outcome) {
+                    continue;
+                }
+                let after = machine.meter().unwrap().bill();
+                let estimated =
+                    case.costs.iter().map(|operation| schedule.cost(operation)).fold(before, Bill::and);
+                assert_eq!(after, estimated, "{what}: {:?}", case.costs);
+            }
+        }
+    }
+}
+
+/// The instructions of the allocator are not available yet, and these alone; illegal instructions cost nothing.
+fn is_missing(opcode: Opcode, outcome: &Outcome) -> bool {
+    use GasClass::{Allocate, Compact, Free, Query, Resize, Resolve, Size};
+    let is_illegal = matches!(outcome, Outcome::Trapped(trap) if matches!(trap.cause, TrapCause::IllegalInstruction { .. }));
+    let is_allocator =
+        matches!(opcode.gas_class(), Allocate | Compact | Free | Query | Resize | Resolve | Size);
+    assert_eq!(is_illegal, is_allocator, "{}: {outcome}", opcode.mnemonic());
+    is_illegal
+}

@@ -1,0 +1,183 @@
+//! What the allocator does for a program: `m3.alloc`, `m3.free`, `m3.size`, `m3.query`, `m3.resolve`, `m3.resize`, `m3.compact`
+//! and `m3.defrag`.
+//!
+//! Each makes its plan, pays for it, and carries it out. What the allocator refuses is no trap: `rd` is the negative code of the
+//! reason, and the base price is paid.
+
+use travertine_gas::{Charge, Operation, PlaneKind};
+use travertine_memory::{
+    AllocationError, AllocationFailure, AllocationRequest, DEFAULT_COMPACTION_MOVES, PlaneChange, Property,
+    RegionKind,
+};
+
+use super::{Run, Stop};
+use crate::code::Op;
+use crate::host::Host;
+
+impl<H: Host + ?Sized> Run<'_, H> {
+    /// `rd` = address of `rs1` new bytes, as `rs2` says: kind, flags << 8, region << 16.
+    pub(super) fn allocate(&mut self, op: Op) -> Result<(), Stop> {
+        let (bytes, word) = self.sources(op);
+        let request = AllocationRequest::from_registers(bytes, word, self.call.owner);
+        let request = match request {
+            Ok(request) => request,
+            Err(error) => return self.refuse(op, error),
+        };
+        let plan = match self.call.memory.plan_allocation(&request, self.prices) {
+            Ok(plan) => plan,
+            Err(failure) => return self.fail(op, failure),
+        };
+        let (kind, planes_before, planes_after) = planes(plan.planes());
+        let extra_planes = plan.extra_planes();
+        let operation = Operation::Allocate { bytes, kind, planes_before, planes_after, extra_planes };
+        self.charge(self.cost(&operation).and(self.touch_cost(plan.touches())))?;
+        self.note_planes(plan.planes());
+        let address = self.call.memory.allocate(plan);
+        self.changed(op, address.packed())
+    }
+
+    /// Frees the allocation that starts at `rs1`; `rd` = 0.
+    pub(super) fn free(&mut self, op: Op) -> Result<(), Stop> {
+        let (address, _) = self.sources(op);
+        let plan = match self.call.memory.plan_free(address, &self.call.owner) {
+            Ok(plan) => plan,
+            Err(failure) => return self.fail(op, failure),
+        };
+        let cost = self.cost(&Operation::Free { pages: plan.pages() });
+        self.charge(cost.and(self.touch_cost(plan.touches())))?;
+        self.call.memory.free(plan);
+        self.changed(op, 0)
+    }
+
+    /// `rd` = bytes of the allocation that contains `rs1`, 0 if there is none.
+    pub(super) fn size(&mut self, op: Op) -> Result<(), Stop> {
+        let (address, _) = self.sources(op);
+        let size = self.call.memory.allocation_at(address).map_or(0, |(_, allocation)| allocation.size);
+        self.reply(op, Ok(size))
+    }
+
+    /// `rd` = property number `rs2` of what lies at `rs1`.
+    pub(super) fn query(&mut self, op: Op) -> Result<(), Stop> {
+        let (address, number) = self.sources(op);
+        let value =
+            Property::from_number(number).and_then(|property| self.call.memory.query(address, property));
+        self.reply(op, value)
+    }
+
+    /// `rd` = present address of the allocation with handle `rs1`.
+    pub(super) fn resolve(&mut self, op: Op) -> Result<(), Stop> {
+        let (handle, _) = self.sources(op);
+        let address = self.call.memory.resolve(handle);
+        self.reply(op, address)
+    }
+
+    /// Gives the allocation that contains `rs1` `rs2` bytes; `rd` = its new address.
+    pub(super) fn resize(&mut self, op: Op) -> Result<(), Stop> {
+        let (address, size) = self.sources(op);
+        let plan = match self.call.memory.plan_resize(address, size, &self.call.owner, self.prices) {
+            Ok(plan) => plan,
+            Err(failure) => return self.fail(op, failure),
+        };
+        let (kind, planes_before, planes_after) = planes(plan.planes());
+        let operation = Operation::Resize {
+            added_bytes: plan.added_bytes(),
+            copied_bytes: plan.copied_bytes(),
+            moved_pages: plan.moved_pages(),
+            kind,
+            planes_before,
+            planes_after,
+            extra_planes: plan.extra_planes(),
+        };
+        self.charge(self.cost(&operation).and(self.touch_cost(plan.touches())))?;
+        self.note_planes(plan.planes());
+        let address = self.call.memory.resize_allocation(plan);
+        self.changed(op, address.packed())
+    }
+
+    /// Compacts region `rs1`; `rd` = bytes of the planes that are released.
+    pub(super) fn compact(&mut self, op: Op) -> Result<(), Stop> {
+        self.compact_within(op, DEFAULT_COMPACTION_MOVES)
+    }
+
+    /// The same, with at most `rs2` moves, and not more than `m3.compact` makes.
+    pub(super) fn defragment(&mut self, op: Op) -> Result<(), Stop> {
+        let (_, limit) = self.sources(op);
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        self.compact_within(op, limit.min(DEFAULT_COMPACTION_MOVES))
+    }
+
+    fn compact_within(&mut self, op: Op, limit: u32) -> Result<(), Stop> {
+        let (region, _) = self.sources(op);
+        let plan = match self.call.memory.plan_compaction(region, limit) {
+            Ok(plan) => plan,
+            Err(error) => return self.refuse(op, error),
+        };
+        let (moved_frames, scanned_planes) = (plan.moved_frames(), plan.scanned_planes());
+        self.charge(self.cost(&Operation::Compact { moved_frames, scanned_planes }))?;
+        self.note_planes(plan.planes());
+        let released = plan.released_bytes();
+        self.call.memory.compact(plan);
+        self.finish(op, released);
+        Ok(())
+    }
+
+    fn sources(&self, op: Op) -> (u64, u64) {
+        (self.call.cpu.get(op.instruction.rs1), self.call.cpu.get(op.instruction.rs2))
+    }
+
+    fn cost(&self, operation: &Operation) -> Charge {
+        self.prices.schedule().cost(operation)
+    }
+
+    /// Counts planes that are grown or released towards the call's refund.
+    fn note_planes(&mut self, change: PlaneChange) {
+        let (kind, before, after) = planes(change);
+        self.call.refunds.planes_changed(self.prices.schedule(), kind, before, after);
+    }
+
+    /// `rd` = an answer that costs the base price, or the code of a refusal.
+    fn reply(&mut self, op: Op, answer: Result<u64, AllocationError>) -> Result<(), Stop> {
+        self.charge_base(op)?;
+        self.finish(op, answer.unwrap_or_else(|error| error.code().cast_unsigned()));
+        Ok(())
+    }
+
+    fn refuse(&mut self, op: Op, error: AllocationError) -> Result<(), Stop> {
+        self.reply(op, Err(error))
+    }
+
+    fn fail(&mut self, op: Op, failure: AllocationFailure) -> Result<(), Stop> {
+        match failure {
+            AllocationFailure::Refused(error) => self.refuse(op, error),
+            AllocationFailure::MissingPage(fault) => Err(Stop::Node(fault)),
+        }
+    }
+
+    /// `rd` = `value`, after memory was given out, taken back or moved, which ends the reservation of `lr`.
+    fn changed(&mut self, op: Op, value: u64) -> Result<(), Stop> {
+        self.call.cpu.clear_reservation();
+        self.finish(op, value);
+        Ok(())
+    }
+
+    fn finish(&mut self, op: Op, value: u64) {
+        self.call.cpu.set(op.instruction.rd, value);
+        self.advance(op);
+    }
+}
+
+/// What gas is charged for: the kind of the planes, and how many there are before and after.
+fn planes(change: PlaneChange) -> (PlaneKind, u64, u64) {
+    (plane_kind(change.kind), change.before, change.after)
+}
+
+/// The kind by which planes of a region are priced.
+pub(crate) fn plane_kind(kind: RegionKind) -> PlaneKind {
+    match kind {
+        RegionKind::Shared => PlaneKind::Shared,
+        RegionKind::Transient => PlaneKind::Transient,
+        RegionKind::State => PlaneKind::State,
+        // The allocator opens no others.
+        _ => PlaneKind::Heap,
+    }
+}
