@@ -50,6 +50,7 @@ mod receipt;
 mod snapshot;
 mod ssz;
 mod state;
+mod statistics;
 
 pub use call::STACK_BYTES;
 pub use context::{
@@ -73,3 +74,4 @@ pub use snapshot::{
     open_cap_snapshot, snapshot_cap,
 };
 pub use state::State;
+pub use statistics::{Observation, Statistics};

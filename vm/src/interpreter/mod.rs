@@ -11,6 +11,7 @@ mod bulk;
 mod execute;
 mod host_call;
 mod inquiry;
+mod observe;
 
 use travertine_gas::{Charge, Operation, OutOfGas};
 use travertine_memory::{Access, Fault, FaultReason, Memory, Touches};
@@ -71,26 +72,40 @@ impl<H: Host + ?Sized> Run<'_, H> {
     /// # Errors
     /// The fault of a page that this node should have, but has not.
     pub(crate) fn run(mut self) -> Result<Outcome, Fault> {
+        if self.call.statistics.observation.is_some() {
+            return self.run_observed();
+        }
         let mut page: (u64, Option<&CodePage>) = (u64::MAX, None);
         for _ in 0..self.limit.steps {
             let pc = self.call.cpu.pc();
             if page.0 != pc / PAGE_BYTES {
                 page = (pc / PAGE_BYTES, self.code.page(pc / PAGE_BYTES));
             }
-            let slot = page.1.map(|page| page[slot_of(pc)]).or_else(|| allocated_slot(&self.call.memory, pc));
-            let step = match slot {
-                Some(Slot::Op(op)) => self.execute(op),
-                Some(Slot::Illegal(bits)) => Err(self.trap(TrapCause::IllegalInstruction { bits })),
-                Some(Slot::Cut) => Err(self.fetch_fault((pc / PAGE_BYTES + 1) * PAGE_BYTES)),
-                None => Err(self.fetch_fault(pc)),
-            };
-            match step {
+            let slot = page.1.map(|page| page[slot_of(pc)]).or_else(|| self.allocated(pc));
+            match self.execute_slot(slot) {
                 Ok(()) => {}
                 Err(Stop::Outcome(outcome)) => return Ok(outcome),
                 Err(Stop::Node(fault)) => return Err(fault),
             }
         }
         Ok(Outcome::Stepped)
+    }
+
+    /// What stands at `pc` if it is not the program's code.
+    fn allocated(&self, pc: u64) -> Option<Slot> {
+        allocated_slot(&self.call.memory, pc)
+    }
+
+    /// Executes what stands at the pc.
+    #[inline]
+    fn execute_slot(&mut self, slot: Option<Slot>) -> Result<(), Stop> {
+        let pc = self.call.cpu.pc();
+        match slot {
+            Some(Slot::Op(op)) => self.execute(op),
+            Some(Slot::Illegal(bits)) => Err(self.trap(TrapCause::IllegalInstruction { bits })),
+            Some(Slot::Cut) => Err(self.fetch_fault((pc / PAGE_BYTES + 1) * PAGE_BYTES)),
+            None => Err(self.fetch_fault(pc)),
+        }
     }
 
     /// Charges the base price of `op` alone.
