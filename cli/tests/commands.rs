@@ -24,14 +24,19 @@ fn the_report_of_a_call_has_the_documented_fields() {
         "outcome",
         "output",
         "output_text",
+        "profile",
         "receipt_root",
         "settlements",
         "state",
+        "statistics",
         "success",
         "transition",
     ];
     assert_eq!(keys(&report), expected);
-    assert_eq!(keys(&report["gas"]), ["host", "instructions", "limit", "memory", "used"]);
+    assert_eq!(
+        keys(&report["gas"]),
+        ["allocation", "host", "instructions", "limit", "memory", "refund", "used"]
+    );
     let gas = |class: &str| report["gas"][class].as_u64().unwrap();
     assert_eq!(gas("used"), gas("instructions") + gas("memory") + gas("host"));
     assert_eq!(report["outcome"], serde_json::json!({ "kind": "halted", "exit_code": 0 }));

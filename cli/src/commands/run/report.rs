@@ -40,9 +40,7 @@ pub(super) struct Report {
     /// The proof that was asked for, of a successful call.
     transition: Option<WrittenProof>,
     debug: Option<DebugReport>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     statistics: Option<StatisticsReport>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<Profile>,
 }
 
