@@ -36,13 +36,12 @@ impl<H: Host + ?Sized> Run<'_, H> {
     /// Whether the load, store or atomic `op` will find its page in the cache of recent pages.
     fn is_cache_hit(&self, op: Op) -> bool {
         let opcode = op.instruction.opcode;
-        let (address, access) = match (opcode.gas_class(), opcode) {
-            (GasClass::Load, _) => (self.base_and_offset(op), Access::Read),
-            (GasClass::Store, _) => (self.base_and_offset(op), Access::Write),
-            (GasClass::Atomic, Opcode::LrW | Opcode::LrD) => (self.base_and_offset(op), Access::Read),
-            (GasClass::Atomic, _) => (self.base_and_offset(op), Access::Write),
+        let access = match (opcode.gas_class(), opcode) {
+            (GasClass::Load, _) | (GasClass::Atomic, Opcode::LrW | Opcode::LrD) => Access::Read,
+            (GasClass::Store | GasClass::Atomic, _) => Access::Write,
             _ => return false,
         };
+        let address = self.base_and_offset(op);
         self.call.memory.is_recent(address, opcode.access_bytes(), access)
     }
 }
