@@ -47,6 +47,8 @@ pub(crate) enum InputError {
     OtherMachine { path: PathBuf, error: MachineError },
     #[error("the variable TRAVERTINE_SHA256: {0}")]
     Backend(#[from] BackendError),
+    #[error("the call was stopped: it did not end within {0} instructions")]
+    InstructionLimit(u64),
     #[error("the call cannot be made: {0}")]
     Machine(#[from] MachineError),
     #[error("this cannot be proven: {0}")]
@@ -115,6 +117,7 @@ impl InputError {
             Self::OtherMachine { .. } => {
                 "run the program that the machine was made from, or use another directory"
             }
+            Self::InstructionLimit(_) => "--instruction-limit raises the limit; the state was left as it was",
             Self::Machine(MachineError::MissingPage(_)) | Self::Prove(ProveError::MissingNode { .. }) => {
                 "a page in the state's file is damaged: `travertine root --state DIR --check` names it. \
                 The file was left as it is; restore it from a copy"

@@ -6,6 +6,7 @@ mod allocations;
 mod arguments;
 mod claims;
 mod commands;
+mod diagnostics;
 mod error;
 mod explain;
 mod files;
@@ -24,6 +25,7 @@ use clap::Parser;
 use travertine_merkle::Backend;
 
 use commands::Command;
+use diagnostics::LogLevel;
 use error::InputError;
 use output::Verdict;
 
@@ -44,6 +46,9 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(version, after_help = AFTER_HELP, propagate_version = false)]
 struct Cli {
+    /// What is said on standard error besides the error that ends the command.
+    #[arg(long, value_name = "LEVEL", global = true, default_value = "warn")]
+    log_level: LogLevel,
     #[command(subcommand)]
     command: Command,
 }
@@ -53,6 +58,7 @@ const UNUSABLE_INPUT: u8 = 2;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    diagnostics::start(cli.log_level);
     // A mistyped backend would silently be the portable one.
     let backend = Backend::from_environment().map_err(InputError::from);
     match backend.and_then(|_| cli.command.run()) {

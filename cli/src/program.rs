@@ -5,7 +5,6 @@ use travertine_vm::{Engine, MAX_ELF_BYTES, Program, Symbol, symbols};
 use crate::arguments::Source;
 use crate::error::InputError;
 use crate::output::escaped;
-use crate::progress::write_stderr;
 
 /// A program and the file that it was read from.
 #[derive(Debug)]
@@ -34,7 +33,7 @@ impl ProgramFile {
     /// The program's symbols. A program with a damaged symbol table runs all the same, so that is only a warning.
     pub(crate) fn symbols(&self) -> Symbols {
         let read = symbols(&self.elf).unwrap_or_else(|error| {
-            write_stderr(format!("warning: {error}\n").as_bytes());
+            log::warn!("{error}");
             Vec::new()
         });
         let shown = |symbol: Symbol| Symbol { name: escaped(symbol.name.as_bytes()), ..symbol };

@@ -24,9 +24,11 @@ fn the_report_of_a_call_has_the_documented_fields() {
         "outcome",
         "output",
         "output_text",
+        "profile",
         "receipt_root",
         "settlements",
         "state",
+        "statistics",
         "success",
         "transition",
     ];

@@ -271,6 +271,17 @@ impl Memory {
         }
     }
 
+    /// Whether such an access finds its page in the cache of recent pages. It shows in nothing but speed.
+    pub fn is_recent(&self, address: u64, length: u64, access: Access) -> bool {
+        let page = address >> PAGE_OFFSET_BITS;
+        let frame = match access {
+            Access::Read => self.working.recent_load(page),
+            Access::Write => self.working.recent_store(page),
+            Access::Execute => None,
+        };
+        frame.is_some() && stays_in_page(address, length)
+    }
+
     #[inline]
     fn warm(&self, address: u64, length: u64, frame: u32) -> Span {
         Span { address, length, touches: Touches::default(), frame, epoch: self.epoch }

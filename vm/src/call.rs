@@ -11,6 +11,7 @@ use crate::host::{HostCall, MemoryRange};
 use crate::outcome::Outcome;
 use crate::program::Program;
 use crate::receipt::EventLog;
+use crate::statistics::Statistics;
 
 /// Number of the stack's region.
 pub(crate) const STACK_REGION: u8 = 4;
@@ -30,6 +31,8 @@ pub(crate) struct ActiveCall {
     pub(crate) refunds: Refunds,
     pub(crate) output: Vec<u8>,
     pub(crate) events: EventLog,
+    /// Counts that nothing depends on.
+    pub(crate) statistics: Statistics,
     pub(crate) state: CallState,
 }
 
@@ -66,6 +69,7 @@ impl ActiveCall {
             refunds: Refunds::default(),
             output: Vec::new(),
             events: EventLog::default(),
+            statistics: Statistics::default(),
             state: CallState::Ready(None),
         }
     }

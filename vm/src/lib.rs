@@ -50,6 +50,7 @@ mod receipt;
 mod snapshot;
 mod ssz;
 mod state;
+mod statistics;
 mod threaded;
 
 pub use call::STACK_BYTES;
@@ -74,3 +75,4 @@ pub use snapshot::{
     open_cap_snapshot, snapshot_cap,
 };
 pub use state::State;
+pub use statistics::{Observation, Statistics};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use log::debug;
 use thiserror::Error;
 use travertine_gas::Meter;
 use travertine_memory::Fault;
@@ -18,6 +19,7 @@ use crate::program::Program;
 use crate::receipt::{OutcomeRecord, RECEIPT_VERSION, Receipt, dirty_page_record};
 use crate::ssz::{list, vector32};
 use crate::state::State;
+use crate::statistics::Statistics;
 use crate::threaded::code::ThreadedCode;
 
 /// The embedder used the machine wrongly, or the node lacks something. Never what a contract did.
@@ -86,6 +88,8 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// What every node agrees on.
     pub receipt: Receipt,
+    /// What this node counted.
+    pub statistics: Statistics,
 }
 
 /// A machine. Between calls it is a settled [`State`]; a call works on a copy-on-write view of it.
@@ -98,12 +102,13 @@ pub struct Machine {
     threaded: Option<Arc<ThreadedCode>>,
     state: State,
     active: Option<ActiveCall>,
+    observes: bool,
 }
 
 impl Machine {
     pub(crate) fn new(engine: Engine, program: Program, state: State) -> Self {
         let kind = engine.config().engine;
-        Self { engine, kind, program, threaded: None, state, active: None }
+        Self { engine, kind, program, threaded: None, state, active: None, observes: false }
     }
 
     /// The settled state; a call in progress does not show in it.
@@ -125,6 +130,24 @@ impl Machine {
     /// but speed.
     pub fn use_engine(&mut self, kind: EngineKind) {
         self.kind = kind;
+    }
+
+    /// Whether the calls that begin from now on are counted instruction by instruction ([`Statistics::observation`]). They are
+    /// slower then; it shows in nothing else.
+    pub fn observe(&mut self, is_wanted: bool) {
+        self.observes = is_wanted;
+    }
+
+    /// Limits how many frames of 4,096 bytes the allocations of calls that begin from now on may have, together with those that are
+    /// live already; exactly so many can be had. Nodes that are to agree set the same limit: it is not part of the state.
+    pub fn set_frame_limit(&mut self, frames: u64) {
+        self.state.set_frame_limit(frames);
+    }
+
+    /// What was counted so far of the call in progress.
+    pub fn statistics(&self) -> Option<Statistics> {
+        let call = self.active.as_ref()?;
+        Some(Statistics { gas: call.meter.used(), ..call.statistics.clone() }.with_live(&call.memory))
     }
 
     /// Makes a call from beginning to end and settles it.
@@ -155,7 +178,9 @@ impl Machine {
         if call.input.len() as u64 > MAX_INPUT_BYTES {
             return Err(MachineError::InputTooLong(call.input.len()));
         }
-        self.active = Some(ActiveCall::new(&self.program, self.state.memory().clone(), call));
+        let mut active = ActiveCall::new(&self.program, self.state.memory().clone(), call);
+        active.statistics.observation = self.observes.then(Box::default);
+        self.active = Some(active);
         Ok(())
     }
 
@@ -176,7 +201,9 @@ impl Machine {
         }
         let (settled, code) = (self.state.memory(), self.program.code());
         let run = Run { call, settled, code, prices: self.engine.prices(), host, limit };
-        let outcome = match self.kind {
+        // The reference engine alone counts instructions.
+        let kind = if run.is_observed() { EngineKind::Reference } else { self.kind };
+        let outcome = match kind {
             EngineKind::Reference => run.run(),
             EngineKind::Threaded => {
                 let cache = self.engine.code();
@@ -301,6 +328,9 @@ impl Machine {
             event_data: events.1,
             dirty_pages: list(dirty.iter().map(dirty_page_record).collect()),
         };
-        Settlement { outcome, receipt }
+        let statistics = Statistics { gas: receipt.gas_used, ..call.statistics };
+        let statistics = statistics.with_live(self.state.memory());
+        debug!("settled: {outcome}, {} gas, {} pages changed", receipt.gas_used, receipt.dirty_pages.len());
+        Settlement { outcome, receipt, statistics }
     }
 }

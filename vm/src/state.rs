@@ -67,6 +67,11 @@ impl State {
         &self.memory
     }
 
+    /// Limits the frames of calls that begin with this state.
+    pub(crate) fn set_frame_limit(&mut self, frames: u64) {
+        self.memory.set_frame_limit(frames);
+    }
+
     /// Root of the gas schedule in force.
     pub fn schedule(&self) -> Hash {
         self.schedule

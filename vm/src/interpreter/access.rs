@@ -114,7 +114,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
 
     /// `rs1 + imm`, wrapping as the manual says; the memory refuses what is too wide.
     #[inline]
-    fn base_and_offset(&self, op: Op) -> u64 {
+    pub(super) fn base_and_offset(&self, op: Op) -> u64 {
         self.call.cpu.get(op.instruction.rs1).wrapping_add_signed(i64::from(op.instruction.imm))
     }
 }

@@ -4,6 +4,7 @@
 //! Each makes its plan, pays for it, and carries it out. What the allocator refuses is no trap: `rd` is the negative code of the
 //! reason, and the base price is paid.
 
+use log::debug;
 use travertine_gas::{Charge, Operation, PlaneKind};
 use travertine_memory::{
     AllocationError, AllocationFailure, AllocationRequest, DEFAULT_COMPACTION_MOVES, PlaneChange, Property,
@@ -32,6 +33,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
         let operation = Operation::Allocate { bytes, kind, planes_before, planes_after, extra_planes };
         self.charge(self.cost(&operation).and(self.touch_cost(plan.touches())))?;
         self.note_planes(plan.planes());
+        self.call.statistics.allocations += 1;
+        self.call.statistics.promotions += u64::from(extra_planes > 0);
         let address = self.call.memory.allocate(plan);
         self.changed(op, address.packed());
         Ok(())
@@ -46,6 +49,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
         };
         let cost = self.cost(&Operation::Free { pages: plan.pages() });
         self.charge(cost.and(self.touch_cost(plan.touches())))?;
+        self.call.statistics.frees += 1;
         self.call.memory.free(plan);
         self.changed(op, 0);
         Ok(())
@@ -92,6 +96,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
         };
         self.charge(self.cost(&operation).and(self.touch_cost(plan.touches())))?;
         self.note_planes(plan.planes());
+        self.call.statistics.resizes += 1;
+        self.call.statistics.promotions += u64::from(plan.extra_planes() > 0);
         let address = self.call.memory.resize_allocation(plan);
         self.changed(op, address.packed());
         Ok(())
@@ -119,6 +125,9 @@ impl<H: Host + ?Sized> Run<'_, H> {
         self.charge(self.cost(&Operation::Compact { moved_frames, scanned_planes }))?;
         self.note_planes(plan.planes());
         let released = plan.released_bytes();
+        self.call.statistics.compactions += u64::from(moved_frames > 0 || released > 0);
+        self.call.statistics.moved_frames += moved_frames;
+        debug!("compacted: {moved_frames} frames moved, {released} bytes released");
         self.call.memory.compact(plan);
         self.finish(op, released);
         Ok(())
@@ -135,6 +144,9 @@ impl<H: Host + ?Sized> Run<'_, H> {
     /// Counts planes that are grown or released towards the call's refund.
     fn note_planes(&mut self, change: PlaneChange) {
         let (kind, before, after) = planes(change);
+        if before != after {
+            debug!("planes of kind {}: {before}, now {after}", change.kind);
+        }
         self.call.refunds.planes_changed(self.prices.schedule(), kind, before, after);
     }
 

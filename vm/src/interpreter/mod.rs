@@ -11,6 +11,7 @@ mod bulk;
 mod execute;
 mod host_call;
 mod inquiry;
+mod observe;
 
 use travertine_gas::{Charge, Operation, OutOfGas};
 use travertine_memory::{Access, Fault, FaultReason, Memory, Touches};
@@ -71,13 +72,16 @@ impl<H: Host + ?Sized> Run<'_, H> {
     /// # Errors
     /// The fault of a page that this node should have, but has not.
     pub(crate) fn run(mut self) -> Result<Outcome, Fault> {
+        if self.is_observed() {
+            return self.run_observed();
+        }
         let mut page: (u64, Option<&CodePage>) = (u64::MAX, None);
         for _ in 0..self.limit.steps {
             let pc = self.call.cpu.pc();
             if page.0 != pc / PAGE_BYTES {
                 page = (pc / PAGE_BYTES, self.code.page(pc / PAGE_BYTES));
             }
-            let slot = page.1.map(|page| page[slot_of(pc)]).or_else(|| allocated_slot(&self.call.memory, pc));
+            let slot = page.1.map(|page| page[slot_of(pc)]).or_else(|| self.allocated(pc));
             match self.carry_out(slot) {
                 Ok(()) => {}
                 Err(Stop::Outcome(outcome)) => return Ok(outcome),
@@ -87,10 +91,20 @@ impl<H: Host + ?Sized> Run<'_, H> {
         Ok(Outcome::Stepped)
     }
 
+    /// Whether the call is counted instruction by instruction.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.call.statistics.observation.is_some()
+    }
+
     /// Executes the instruction at the pc, without decoding more than that.
     pub(crate) fn step(&mut self) -> Result<(), Stop> {
         let pc = self.call.cpu.pc();
-        self.carry_out(self.code.slot(pc).or_else(|| allocated_slot(&self.call.memory, pc)))
+        self.carry_out(self.code.slot(pc).or_else(|| self.allocated(pc)))
+    }
+
+    /// What stands at `pc` if it is not the program's code.
+    fn allocated(&self, pc: u64) -> Option<Slot> {
+        allocated_slot(&self.call.memory, pc)
     }
 
     /// Executes what stands at the pc.

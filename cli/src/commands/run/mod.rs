@@ -1,29 +1,34 @@
 //! `travertine run`: one call of a contract.
 
 mod debug;
+mod measurements;
 mod report;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use travertine_merkle::Hash;
+use travertine_merkle::layout::PAGE_BYTES;
 use travertine_vm::{
-    Call, Context, Engine, EngineConfig, EngineKind, MAX_INPUT_BYTES, Machine, Outcome, RunLimit, Settlement,
+    Call, Context, Engine, EngineConfig, EngineKind, MAX_INPUT_BYTES, Machine, Outcome, RunLimit,
 };
 
 use crate::arguments::{FileSource, ScheduleSource, Source, check_stdin, parse_hash, parse_number};
 use crate::error::InputError;
 use crate::files;
-use crate::output::{Output, Verdict};
+use crate::output::{Hex, Output, Verdict};
 use crate::program::ProgramFile;
 use crate::progress::Progress;
 use crate::proof_file::{Format, Proof};
 use crate::state_directory::LockedDirectory;
 use debug::{DebugHost, Kept, Sink};
+use measurements::{Profile, StatisticsReport, timed};
 use report::{Circumstances, Report};
 
 /// Gas between two updates of the progress line.
 const SLICE_GAS: u64 = 1 << 24;
+/// The same in instructions, where they are limited.
+const SLICE_STEPS: u64 = 1 << 23;
 
 /// Call a contract once.
 ///
@@ -48,6 +53,12 @@ pub(crate) struct Arguments {
     /// What the call may use, in gas.
     #[arg(long, value_name = "GAS", value_parser = parse_number, default_value = "100_000_000")]
     gas: u64,
+    /// The most instructions: the call is stopped, and nothing is changed, if it has not ended then.
+    #[arg(long, value_name = "COUNT", value_parser = parse_number)]
+    instruction_limit: Option<u64>,
+    /// The most bytes of memory that all allocations together may have, in whole pages of 4,096 bytes.
+    #[arg(long, value_name = "BYTES", value_parser = parse_number)]
+    memory_limit: Option<u64>,
     /// Keep the machine in this directory: a call goes on from the last successful one.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
@@ -63,6 +74,12 @@ pub(crate) struct Arguments {
     /// Write a proof to this file, if the call succeeds, that the new state root follows from the old one.
     #[arg(long, value_name = "FILE")]
     transition: Option<PathBuf>,
+    /// Count what the call does, instruction by instruction. It shows in nothing but speed.
+    #[arg(long)]
+    statistics: bool,
+    /// Measure how long loading, running, settling and proving take.
+    #[arg(long)]
+    profile: bool,
     /// Print one JSON object; the contract's debug output is a field of it.
     #[arg(long)]
     json: bool,
@@ -137,20 +154,29 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     let config = EngineConfig { engine: arguments.engine.map(EngineKind::from).unwrap_or_default() };
     let engine = Engine::with_config(schedule, config)
         .map_err(|error| InputError::Schedule { name: arguments.schedule.name(), error })?;
-    let file = ProgramFile::read(&arguments.program.0, &engine)?;
+    let mut profile = Profile::default();
+    let file = timed(&mut profile.load_ns, || ProgramFile::read(&arguments.program.0, &engine))?;
     let call = Call {
         input: arguments.input.read(MAX_INPUT_BYTES)?,
         gas_limit: arguments.gas,
         context: arguments.context.context(),
     };
     let directory = arguments.state.as_deref().map(LockedDirectory::lock).transpose()?;
-    let mut machine = machine(&engine, &file, directory.as_ref())?;
+    let mut machine = timed(&mut profile.load_ns, || machine(&engine, &file, directory.as_ref()))?;
+    log::info!("state root {} before the call", Hex(machine.root()));
+    machine.observe(arguments.statistics);
+    if let Some(bytes) = arguments.memory_limit {
+        machine.set_frame_limit(bytes / PAGE_BYTES);
+    }
 
     let before = arguments.transition.as_ref().map(|path| (path, machine.state().clone()));
     let mut out = Output::new();
     let sink = if arguments.json { Sink::Kept(Kept::default()) } else { Sink::Streams(&mut out) };
     let mut host = DebugHost { sink, progress: Progress::new(), failure: None };
-    let settlement = make_call(&mut machine, &call, &mut host)?;
+    let limit = arguments.instruction_limit;
+    timed(&mut profile.run_ns, || make_call(&mut machine, &call, &mut host, limit))?;
+    let settlement = timed(&mut profile.settle_ns, || machine.finish())?;
+    log::info!("state root {} after the call", Hex(machine.root()));
     let debug = match host.sink {
         Sink::Kept(kept) => Some(kept.report()),
         Sink::Streams(_) => None,
@@ -165,7 +191,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     }
     let transition = match before {
         Some((path, before)) if settlement.outcome.is_success() => {
-            let proof = before.prove_transition(machine.state(), &settlement.receipt)?;
+            let prove = || before.prove_transition(machine.state(), &settlement.receipt);
+            let proof = timed(&mut profile.prove_ns, prove)?;
             Some(Proof::Transition(proof).write(path, Format::Ssz)?)
         }
         _ => None,
@@ -179,6 +206,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         state: arguments.state.as_ref().map(|path| path.display().to_string()),
         transition,
         debug,
+        statistics: StatisticsReport::new(&settlement.statistics),
+        profile: arguments.profile.then_some(profile),
     };
     let report = Report::new(&settlement, || file.symbols(), circumstances);
     if arguments.json {
@@ -207,15 +236,33 @@ fn machine(
     }
 }
 
-/// Makes the call in slices, so that a person sees how far it is. The slices do not show in the result.
-fn make_call(machine: &mut Machine, call: &Call, host: &mut DebugHost<'_>) -> Result<Settlement, InputError> {
+/// Makes the call in slices, so that a person sees how far it is. The slices do not show in the result. At most `limit`
+/// instructions are carried out.
+fn make_call(
+    machine: &mut Machine,
+    call: &Call,
+    host: &mut DebugHost<'_>,
+    limit: Option<u64>,
+) -> Result<(), InputError> {
     machine.begin(call)?;
-    let mut limit = SLICE_GAS;
-    while machine.run(host, RunLimit::gas_used(limit))? == Outcome::Stepped {
-        limit = limit.saturating_add(SLICE_GAS);
+    let (mut gas, mut instructions) = (SLICE_GAS, 0);
+    loop {
+        let slice = match limit {
+            Some(limit) => RunLimit::steps(SLICE_STEPS.min(limit - instructions)),
+            None => RunLimit::gas_used(gas),
+        };
+        if machine.run(host, slice)? != Outcome::Stepped {
+            break;
+        }
+        gas = gas.saturating_add(SLICE_GAS);
+        instructions = instructions.saturating_add(slice.steps);
+        if limit == Some(instructions) {
+            host.progress.clear();
+            return Err(InputError::InstructionLimit(instructions));
+        }
         let used = machine.meter().map_or(0, travertine_gas::Meter::used);
         host.progress.show(used, call.gas_limit);
     }
     host.progress.clear();
-    Ok(machine.finish()?)
+    Ok(())
 }

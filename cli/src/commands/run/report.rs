@@ -10,6 +10,7 @@ use travertine_merkle::layout::{PAGE_BYTES, REGION_BYTES};
 use travertine_vm::{Outcome, Receipt, Settlement};
 
 use super::debug::DebugReport;
+use super::measurements::{Profile, StatisticsReport};
 use crate::output::{Hex, HexNumber, Output, counted, grouped, printable, reading};
 use crate::program::Symbols;
 use crate::proof_file::WrittenProof;
@@ -39,6 +40,8 @@ pub(super) struct Report {
     /// The proof that was asked for, of a successful call.
     transition: Option<WrittenProof>,
     debug: Option<DebugReport>,
+    statistics: Option<StatisticsReport>,
+    profile: Option<Profile>,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,12 +96,14 @@ pub(super) struct Circumstances {
     pub(super) state: Option<String>,
     pub(super) transition: Option<WrittenProof>,
     pub(super) debug: Option<DebugReport>,
+    pub(super) statistics: Option<StatisticsReport>,
+    pub(super) profile: Option<Profile>,
 }
 
 impl Report {
     /// The report of a call that ended. The symbols are asked only where the contract went wrong.
     pub(super) fn new(
-        Settlement { outcome, receipt }: &Settlement,
+        Settlement { outcome, receipt, .. }: &Settlement,
         symbols: impl FnOnce() -> Symbols,
         circumstances: Circumstances,
     ) -> Self {
@@ -131,6 +136,8 @@ impl Report {
             state: circumstances.state,
             transition: circumstances.transition,
             debug: circumstances.debug,
+            statistics: circumstances.statistics,
+            profile: circumstances.profile,
         }
     }
 
@@ -159,7 +166,14 @@ impl Report {
         if let Some(transition) = &self.transition {
             transition.report(out, "transition   ")?;
         }
-        self.write_dirty_pages(out)
+        self.write_dirty_pages(out)?;
+        if let Some(statistics) = &self.statistics {
+            statistics.write(out)?;
+        }
+        if let Some(profile) = &self.profile {
+            profile.write(out)?;
+        }
+        Ok(())
     }
 
     fn write_gas(&self, out: &mut Output) -> io::Result<()> {
