@@ -31,7 +31,7 @@ pub struct OutcomeRecord {
     pub code: u64,
     /// Where the program stood: address of the instruction that ended it, or that could not be paid.
     pub pc: u64,
-    /// [`TrapCause::detail`] of a trap; else 0.
+    /// [`TrapCause::detail`](crate::TrapCause::detail) of a trap; else 0.
     pub detail: u64,
     /// The stable number of the memory fault behind a trap; else 0.
     pub fault: u64,

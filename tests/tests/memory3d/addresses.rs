@@ -34,7 +34,7 @@ fn addresses_have_a_wire_form_of_14_bytes() {
     for high in [0, 6, 8] {
         let mut oversized = wire;
         oversized[high] = 1;
-        assert!(Address::from_wire(&oversized).is_err(), "X and Y are 8 and 16 bits oversized, byte {high}");
+        assert!(Address::from_wire(&oversized).is_err(), "X and Y are 8 and 16 bits wide, byte {high}");
     }
 }
 
