@@ -26,7 +26,7 @@ pub const MAX_DIRTY_PAGES: usize = 1 << 28;
 pub struct OutcomeRecord {
     /// 1 halted, 2 returned, 3 reverted, 4 trapped, 5 out of gas.
     pub kind: u64,
-    /// The exit code of a halted call, the code of a trap ([`TrapCause::code`]), what the unpaid instruction needs in
+    /// The exit code of a halted call, the code of a trap ([`TrapCause::code`](crate::TrapCause::code)), what the unpaid instruction needs in
     /// gas; else 0.
     pub code: u64,
     /// Where the program stood: address of the instruction that ended it, or that could not be paid.
