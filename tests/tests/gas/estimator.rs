@@ -138,7 +138,8 @@ fn cases(opcode: Opcode) -> Vec<Case> {
                 planes_after: 1,
                 extra_planes: 0,
             };
-            vec![allocated(case(0, 5000, 20_000, vec![resize])), case(0, DATA, 1, vec![itself])]
+            // The rest of its last page is zeroed.
+            vec![allocated(case(0, 5000, 20_000, vec![resize, touch(0, 1)])), case(0, DATA, 1, vec![itself])]
         }
         GasClass::Size | GasClass::Query | GasClass::Resolve => {
             vec![allocated(case(0, 5000, 9, vec![itself])), case(0, DATA, 9, vec![itself])]
