@@ -173,3 +173,45 @@ fn put_pages(map: &mut RegionMap, memory: &Memory, since: Option<&Memory>) {
         map.put(plane, frame, Cell { used: Use::Used, dirty, title });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use travertine_memory::{AllocationFlags, AllocationPrices, AllocationRequest};
+
+    struct Free;
+
+    impl AllocationPrices for Free {
+        fn growth(&self, _: RegionKind, _: u64, _: u64) -> u64 {
+            0
+        }
+
+        fn promotion(&self, _: u64) -> u64 {
+            0
+        }
+    }
+
+    #[test]
+    fn frames_of_allocations_are_told_apart() {
+        let mut memory = Memory::new();
+        for (size, flags) in [
+            (100, AllocationFlags::NONE),
+            (200, AllocationFlags::NONE),
+            (3 * PAGE_BYTES, AllocationFlags::PINNED),
+            (PAGE_BYTES, AllocationFlags::SHARED),
+            (40 * PAGE_BYTES, AllocationFlags::NONE),
+        ] {
+            let request = AllocationRequest { flags, ..AllocationRequest::new(size, RegionKind::Heap) };
+            let plan = memory.plan_allocation(&request, &Free).expect("there is room");
+            memory.allocate(plan);
+        }
+        let maps = region_maps(&memory, None);
+        let [heap] = &maps[..] else { panic!("one region is open") };
+        let count = |used| heap.cells().filter(|cell| cell.used == used).count();
+        assert_eq!([Use::Pinned, Use::Shared, Use::Promoted].map(count), [3, 1, 40]);
+        assert!((1..=2).contains(&count(Use::Blocks)), "small blocks share pages");
+        let budget = heap.budget.expect("the allocator has opened the region");
+        assert_eq!(heap.cells().count() as u64 + budget.free_frames, budget.planes * u64::from(PLANE_PAGES));
+        assert_eq!(heap.allocations, 5);
+    }
+}
