@@ -57,7 +57,7 @@ fn legend() -> Group {
     let entries = Use::ALL.map(|used| (used.name(), colour(used), "none"));
     let entries = [("free", FREE, "none")].into_iter().chain(entries).chain([("dirty", "white", DIRTY)]);
     entries.zip(0..).fold(Group::new(), |group, ((name, fill, stroke), place)| {
-        let x = 8 + place * 82;
+        let x = 8 + place * 88;
         group.add(square(x, 8, fill).set("stroke", stroke).set("stroke-width", 2)).add(text(
             x + ROW + 2,
             19,
