@@ -104,3 +104,36 @@ fn code_beyond_the_limit_of_decoded_code_runs() {
     assert_eq!(outcome, Outcome::OutOfGas { needed: prices.arithmetic });
     assert_eq!(machine.cpu().unwrap().register(5), Some(additions));
 }
+
+#[test]
+fn quick_ways_to_pages_end_when_their_bytes_move() {
+    let li = |rd, value| op(Opcode::Addi, rd, 0, 0, value);
+    let load = |rd| op(Opcode::Ld, rd, 12, 0, 0);
+    let store = |rs2| op(Opcode::Sd, 0, 12, rs2, 0);
+    // Each group is repeated, so that the second time goes the quick way. x12: two pages of the heap, x18: 4,096.
+    let code = [
+        &[li(18, 1), op(Opcode::Slli, 18, 18, 0, 12), op(Opcode::Add, 10, 18, 18, 0), li(11, 4)][..],
+        &[op(Opcode::M3Alloc, 12, 10, 11, 0), li(13, 77)],
+        &[store(13), load(14), store(13), load(14)],
+        // The second page, which is zero, is copied over the first: it takes its place.
+        &[op(Opcode::Add, 17, 12, 18, 0), op(Opcode::M3Copy, 12, 17, 18, 0)],
+        &[load(19), load(19), store(13), load(20), store(13), load(20)],
+        // The page is shared from now on, and stored to again.
+        &[op(Opcode::M3Share, 17, 12, 18, 0), li(13, 78), store(13), load(21), op(Opcode::Ld, 22, 17, 0, 0)],
+        &[op(Opcode::M3Free, 23, 12, 0, 0), load(24)],
+    ]
+    .concat();
+    let program = program(&code);
+    let run = |kind| {
+        let mut machine = threaded().instantiate(&program);
+        machine.use_engine(kind);
+        machine.begin(&Call::new([], 10_000_000)).unwrap();
+        let outcome = machine.run(&mut NoHost, RunLimit::NONE).unwrap();
+        (outcome, machine.cpu().unwrap().clone(), machine.meter().unwrap().clone())
+    };
+    let (outcome, cpu, meter) = run(EngineKind::Threaded);
+    assert!(matches!(&outcome, Outcome::Trapped(trap) if trap.cause.name() == "LoadFault"), "{outcome}");
+    let values = [14, 19, 20, 21, 22, 23].map(|register| cpu.register(register).unwrap());
+    assert_eq!(values, [77, 0, 77, 78, 77, 0]);
+    assert_eq!((outcome, cpu, meter), run(EngineKind::Reference));
+}
