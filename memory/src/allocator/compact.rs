@@ -1,6 +1,6 @@
 //! Compaction: frames move from the emptiest planes to the fullest ones, and planes without a frame in use are released.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use travertine_merkle::layout::{PAGE_BYTES, PLANE_BYTES};
 
@@ -93,6 +93,16 @@ struct Cursor {
     below: Option<u32>,
 }
 
+impl Cursor {
+    /// Goes on behind a plane that has as many frames in use as the cursor says.
+    fn skip(&mut self, plane: u32) {
+        self.below = plane.checked_sub(1);
+        if self.below.is_none() {
+            self.used += 1;
+        }
+    }
+}
+
 impl Allocator {
     /// What compacting a region would gain.
     ///
@@ -122,20 +132,23 @@ impl Allocator {
         let mut frames = space.frames.clone();
         let mut moved_pages = Vec::new();
         let mut scanned_planes = 0;
-        let mut stuck = 0;
+        // Such a plane may become fuller, and come up once more.
+        let mut stuck = BTreeSet::new();
         let mut cursor = Cursor { used: 1, below: None };
         while let Some(source) = frames.next_source(&mut cursor) {
-            let left = limit.saturating_sub(stuck + count(&moved_pages));
+            if stuck.contains(&source) {
+                cursor.skip(source);
+                continue;
+            }
+            let counted = stuck.len() as u64 + u64::from(count(&moved_pages));
+            let left = u32::try_from(u64::from(limit).saturating_sub(counted)).expect("at most the limit");
             if left == 0 || !frames.has_room_beside(source) {
                 break;
             }
             scanned_planes += 1;
             if !self.is_movable(space, &frames, source) {
-                stuck += 1;
-                cursor.below = source.checked_sub(1);
-                if cursor.below.is_none() {
-                    cursor.used += 1;
-                }
+                stuck.insert(source);
+                cursor.skip(source);
                 continue;
             }
             frames.empty_plane(source, left, &mut moved_pages);
