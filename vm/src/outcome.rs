@@ -74,7 +74,7 @@ pub struct Trap {
 /// What was wrong with a trapped instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrapCause {
-    /// No instruction has these bits, or one that is not available; 16 bits if the lowest two are not both set.
+    /// No instruction has these bits; 16 bits if the lowest two are not both set.
     IllegalInstruction {
         /// The instruction's bits.
         bits: u32,

@@ -29,7 +29,7 @@ fn child(role: &str) -> Command {
 }
 
 #[test]
-#[ignore = "what the other tests start"]
+#[ignore = "the child process that the other tests start; it does nothing on its own"]
 fn as_a_child() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let words: Vec<&str> = role.split(' ').collect();
