@@ -45,6 +45,21 @@ impl Output {
         self.write_all(b"\n")
     }
 
+    /// Ends a command: writes `report` as JSON if asked to, otherwise what `text` writes.
+    pub(crate) fn print(
+        mut self,
+        json: bool,
+        report: &impl Serialize,
+        text: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if json {
+            self.json(report)?;
+        } else {
+            text(&mut self)?;
+        }
+        self.flush()
+    }
+
     fn forgive<T>(&mut self, result: io::Result<T>, dropped: T) -> io::Result<T> {
         match result {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {

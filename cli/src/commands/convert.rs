@@ -1,6 +1,5 @@
 //! `travertine convert`: a proof file from one form into the other.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use crate::arguments::FileSource;
@@ -35,12 +34,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     let (proof, format) =
         Proof::parse(&bytes).map_err(|error| InputError::NoProof { name: source.name(), error })?;
     let written = proof.write(&arguments.output, arguments.format.unwrap_or(format.other()))?;
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&written)?;
-    } else {
-        written.report(&mut out, "proof   ")?;
-    }
-    out.flush()?;
+    Output::new().print(arguments.json, &written, |out| written.report(out, "proof   "))?;
     Ok(Verdict::Success)
 }

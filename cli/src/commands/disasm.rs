@@ -124,12 +124,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     let executable = |segment: &&Segment| segment.permissions.contains(Permissions::EXECUTE);
     let segments = file.program.image().segments().iter().filter(executable).collect();
     let listing = Listing { segments, symbols: &symbols, range, aliases: arguments.aliases };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&Report { image: Hex(file.program.root()), lines: listing })?;
-    } else {
-        listing.write(&mut out)?;
-    }
-    out.flush()?;
+    let report = Report { image: Hex(file.program.root()), lines: listing };
+    Output::new().print(arguments.json, &report, |out| report.lines.write(out))?;
     Ok(Verdict::Success)
 }

@@ -137,12 +137,6 @@ impl Report {
 pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     let file = ProgramFile::read(&arguments.program.0, &Engine::default())?;
     let report = Report::new(&file, arguments);
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
-        report.write(&mut out)?;
-    }
-    out.flush()?;
+    Output::new().print(arguments.json, &report, |out| report.write(out))?;
     Ok(Verdict::Success)
 }

@@ -84,12 +84,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         claims: claims.into_iter().zip(proven).map(ClaimReport::from).collect(),
         written: Proof::Memory(proof).write(&arguments.output, arguments.format)?,
     };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
-        report.write(&mut out)?;
-    }
-    out.flush()?;
+    Output::new().print(arguments.json, &report, |out| report.write(out))?;
     Ok(Verdict::Success)
 }

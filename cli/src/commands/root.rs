@@ -58,17 +58,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         regions: region_reports(state.memory()),
         allocations: AllocationsReport::new(&state, arguments.allocations),
     };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
+    Output::new().print(arguments.json, &report, |out| {
         writeln!(out, "root         {}", report.root)?;
         writeln!(out, "settlements  {}", grouped(report.settlements))?;
         writeln!(out, "image        {}", report.image)?;
         writeln!(out, "schedule     {}", report.schedule)?;
-        write_regions(&mut out, &report.regions)?;
-        report.allocations.write(&mut out)?;
-    }
-    out.flush()?;
+        write_regions(out, &report.regions)?;
+        report.allocations.write(out)?;
+        Ok(())
+    })?;
     Ok(Verdict::Success)
 }

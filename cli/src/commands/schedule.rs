@@ -65,18 +65,18 @@ impl Cost {
 pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     let schedule = arguments.schedule.read()?;
     let costs: Vec<Cost> = arguments.costs.iter().map(|operation| Cost::new(&schedule, operation)).collect();
-    let mut out = Output::new();
-    if arguments.json {
-        let name = arguments.schedule.name();
-        out.json(&Report { name, root: Hex(schedule.root()), schedule, costs })?;
-    } else if arguments.operations {
-        Operation::FORMS.iter().try_for_each(|form| write_form(&mut out, &schedule, form))?;
-    } else if costs.is_empty() {
-        writeln!(out, "{}", schedule.to_json())?;
-    } else {
-        costs.iter().try_for_each(|cost| write_cost(&mut out, cost))?;
-    }
-    out.flush()?;
+    let name = arguments.schedule.name();
+    let report = Report { name, root: Hex(schedule.root()), schedule, costs };
+    Output::new().print(arguments.json, &report, |out| {
+        let Report { schedule, costs, .. } = &report;
+        if arguments.operations {
+            Operation::FORMS.iter().try_for_each(|form| write_form(out, schedule, form))
+        } else if costs.is_empty() {
+            writeln!(out, "{}", schedule.to_json())
+        } else {
+            costs.iter().try_for_each(|cost| write_cost(out, cost))
+        }
+    })?;
     Ok(Verdict::Success)
 }
 

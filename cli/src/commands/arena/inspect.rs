@@ -182,12 +182,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     let failed = failed(&arguments.name);
     let arena = Arena::open(&arguments.name, PATIENCE).map_err(&failed)?;
     let report = Report::new(&arena).map_err(&failed)?;
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
-        report.write(&mut out)?;
-    }
-    out.flush()?;
+    Output::new().print(arguments.json, &report, |out| report.write(out))?;
     Ok(Verdict::Success)
 }

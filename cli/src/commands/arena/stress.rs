@@ -189,12 +189,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     }
     let report = result?;
     let failure = report.failure();
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
-        report.write(&mut out, failure)?;
-    }
-    out.flush()?;
+    Output::new().print(arguments.json, &report, |out| report.write(out, failure))?;
     Ok(Verdict::of(failure.is_none()))
 }

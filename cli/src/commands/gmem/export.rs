@@ -73,13 +73,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         bytes: bytes.len() as u64,
         file: arguments.output.display().to_string(),
     };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
+    Output::new().print(arguments.json, &report, |out| {
         let (cells, bytes) = (counted(report.cells, "cell"), counted(report.bytes, "byte"));
         writeln!(out, "{cells} of seed {} in {}, {bytes}, form {}", report.seed, report.file, report.form)?;
-    }
-    out.flush()?;
+        Ok(())
+    })?;
     Ok(Verdict::Success)
 }

@@ -1,7 +1,5 @@
 //! `travertine gmem fetch`: single cells.
 
-use std::io::Write;
-
 use serde::Serialize;
 
 use super::cells::CellReport;
@@ -41,12 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     };
     let cells = arguments.addresses.iter().map(cell).collect();
     let report = Report { seed: HexNumber(context.seed()), cells };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
-        report.cells.iter().try_for_each(|cell| cell.write(&mut out))?;
-    }
-    out.flush()?;
+    Output::new()
+        .print(arguments.json, &report, |out| report.cells.iter().try_for_each(|cell| cell.write(out)))?;
     Ok(Verdict::Success)
 }

@@ -132,15 +132,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         torn_bytes,
         log: path.display().to_string(),
     };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
+    Output::new().print(arguments.json, &report, |out| {
         if torn_bytes > 0 {
             writeln!(out, "a torn end of {} was left out", counted(torn_bytes, "byte"))?;
         }
         writeln!(out, "{} of seed {} in {}", counted(report.records, "record"), report.seed, report.log)?;
-    }
-    out.flush()?;
+        Ok(())
+    })?;
     Ok(Verdict::Success)
 }

@@ -74,15 +74,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     let entries = archetype.list(&arguments.folder, arguments.limit);
     let report =
         Report { folder: &arguments.folder, entries: entries.into_iter().map(EntryReport::from).collect() };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
+    Output::new().print(arguments.json, &report, |out| {
         for EntryReport { name, offset, size, is_folder } in &report.entries {
             let slash = if *is_folder { "/" } else { "" };
             writeln!(out, "{:<#18x}  {:>17}  {name}{slash}", offset.0, grouped(*size))?;
         }
-    }
-    out.flush()?;
+        Ok(())
+    })?;
     Ok(Verdict::Success)
 }

@@ -165,12 +165,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     files::write_atomically(&arguments.output, svg.as_bytes())?;
     let file = arguments.output.display().to_string();
     let report = Report { kind, seed: HexNumber(context.seed()), start: HexNumber(start), cells, file };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
-        writeln!(out, "{} of {} cells from {} in {}", report.kind, report.cells, report.start, report.file)?;
-    }
-    out.flush()?;
+    Output::new().print(arguments.json, &report, |out| {
+        writeln!(out, "{} of {} cells from {} in {}", report.kind, report.cells, report.start, report.file)
+    })?;
     Ok(Verdict::Success)
 }

@@ -58,17 +58,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         exact: exact
             .map(|index| Exact { index: HexNumber(index), key: format!("{:#034x}", order_key(index, seed)) }),
     };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
+    Output::new().print(arguments.json, &report, |out| {
         writeln!(out, "index   {}", report.index)?;
         writeln!(out, "number  {}", report.number)?;
         if let Some(exact) = &report.exact {
             writeln!(out, "exact   {}", exact.index)?;
             writeln!(out, "key     {}", exact.key)?;
         }
-    }
-    out.flush()?;
+        Ok(())
+    })?;
     Ok(Verdict::Success)
 }

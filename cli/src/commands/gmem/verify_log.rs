@@ -91,13 +91,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         bytes_behind: bytes.len() as u64 - whole.bytes(),
         truncated,
     };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
-        report.write(&mut out)?;
-    }
-    out.flush()?;
+    Output::new().print(arguments.json, &report, |out| report.write(out))?;
     Ok(Verdict::of(state == "clean" || truncated))
 }
 

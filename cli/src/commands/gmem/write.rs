@@ -99,10 +99,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         cut_bytes,
         cells: arguments.cells.iter().map(written).collect(),
     };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
+    Output::new().print(arguments.json, &report, |out| {
         for cell in &report.cells {
             writeln!(out, "{}  {}", cell.address, cell.cell)?;
         }
@@ -111,7 +108,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         }
         let records = counted(report.records, "record");
         writeln!(out, "{records} in {}, {} cells written", report.log, grouped(report.written_cells))?;
-    }
-    out.flush()?;
+        Ok(())
+    })?;
     Ok(Verdict::Success)
 }

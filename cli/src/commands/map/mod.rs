@@ -75,13 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         regions: maps.iter().map(RegionReport::new).collect(),
         picture: arguments.output.as_deref(),
     };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
-        report.write(&mut out)?;
-    }
-    out.flush()?;
+    Output::new().print(arguments.json, &report, |out| report.write(out))?;
     Ok(Verdict::Success)
 }
 

@@ -4,7 +4,6 @@ mod debug;
 mod measurements;
 mod report;
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use travertine_merkle::Hash;
@@ -210,12 +209,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         profile: arguments.profile.then_some(profile),
     };
     let report = Report::new(&settlement, || file.symbols(), circumstances);
-    if arguments.json {
-        out.json(&report)?;
-    } else {
-        report.write(&mut out)?;
-    }
-    out.flush()?;
+    out.print(arguments.json, &report, |out| report.write(out))?;
     Ok(Verdict::of(report.success))
 }
 

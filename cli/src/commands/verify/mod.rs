@@ -116,13 +116,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         Ok((Proof::Transition(proof), _)) => transition_report(arguments, &question, &proof)?,
         Err(error) => Report::refused(arguments.root, &Refusal::Broken(error)),
     };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
-        report.write(&mut out, arguments, &question)?;
-    }
-    out.flush()?;
+    Output::new().print(arguments.json, &report, |out| report.write(out, arguments, &question))?;
     Ok(Verdict::of(report.valid))
 }
 
