@@ -3,7 +3,8 @@
 //     uint64_t kernel_<name>(void)
 //
 // Native programs link it under that name. As RISC-V it is a program that writes the eight bytes of the checksum, little
-// endian, to file descriptor 1 and exits with code 0. As WebAssembly it is the export `kernel`, of type () -> i64.
+// endian, to file descriptor 1 and exits with code 0. As WebAssembly it is the export `kernel`, of type () -> i64. For
+// PolkaVM, polkavm.S exports the function.
 
 #pragma once
 #include <stddef.h>
@@ -11,7 +12,7 @@
 
 #if defined(__wasm__)
 #define KERNEL(name) __attribute__((export_name("kernel"))) uint64_t kernel_##name(void)
-#elif defined(__riscv)
+#elif defined(__riscv) && !defined(POLKAVM)
 #define KERNEL(name)                                      \
     uint64_t kernel_##name(void);                         \
     void start_kernel(void) { finish(kernel_##name()); } \

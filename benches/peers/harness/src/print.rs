@@ -41,18 +41,21 @@ impl Table {
     }
 
     fn report_row<'a>(&self, row: &'a FinishedRow) -> ReportRow<'a> {
-        let cell = |name| row.cells.iter().find(|(column, _)| *column == name).map(|(_, cell)| cell);
-        let time = |cell: Option<&Cell>| match cell {
-            Some(Cell::Time(median)) => Some(*median),
-            Some(Cell::Absent(_)) | None => None,
-        };
-        let base = self.columns.first().and_then(|column| time(cell(column.name)));
+        let base = self.columns.first().map_or("", |column| column.name);
         let cells = self.columns.iter().map(|column| {
-            let (cell, median) = (cell(column.name), time(cell(column.name)));
+            let cell = row.cell(column.name);
+            let median = match cell {
+                Some(Cell::Time(median)) => Some(*median),
+                _ => None,
+            };
             ReportCell {
                 column: column.name,
                 nanoseconds: median.map(|median| median.nanoseconds),
-                ratio: median.zip(base).map(|(median, base)| median.nanoseconds / base.nanoseconds),
+                bytes: match cell {
+                    Some(Cell::Bytes(bytes)) => Some(*bytes),
+                    _ => None,
+                },
+                ratio: row.ratio(column.name, base),
                 samples: median.map(|median| median.samples),
                 runs_per_sample: median.map(|median| median.runs_per_sample),
                 absent: match cell {
@@ -93,6 +96,8 @@ struct ReportCell<'a> {
     column: &'a str,
     /// Median time of an operation.
     nanoseconds: Option<f64>,
+    /// Memory.
+    bytes: Option<u64>,
     /// To the first column.
     ratio: Option<f64>,
     samples: Option<usize>,
@@ -132,12 +137,12 @@ impl Report<'_> {
 impl<'a> ReportCell<'a> {
     /// A time and its ratio, or a dash and the number of the reason.
     fn show(&self, reasons: &mut Vec<&'a str>) -> String {
-        match (self.nanoseconds, self.absent) {
-            (Some(time), _) => {
-                let ratio = self.ratio.map_or(String::new(), |ratio| format!(" ({})", three_digits(ratio)));
-                format!("{}{ratio}", show_time(time))
-            }
-            (None, Some(reason)) => {
+        let value = self.nanoseconds.map(show_time).or_else(|| self.bytes.map(show_bytes));
+        let ratio = self.ratio.map(|ratio| format!("({})", three_digits(ratio)));
+        match (value, ratio, self.absent) {
+            (Some(value), Some(ratio), _) => format!("{value} {ratio}"),
+            (Some(only), None, _) | (None, Some(only), _) => only,
+            (None, None, Some(reason)) => {
                 let known = reasons.iter().position(|known| *known == reason);
                 let place = known.unwrap_or_else(|| {
                     reasons.push(reason);
@@ -145,7 +150,7 @@ impl<'a> ReportCell<'a> {
                 });
                 format!("- ({})", place + 1)
             }
-            (None, None) => "-".to_owned(),
+            (None, None, None) => "-".to_owned(),
         }
     }
 }
@@ -159,6 +164,15 @@ fn show_time(nanoseconds: f64) -> String {
         _ => (nanoseconds / 1e9, "s"),
     };
     format!("{} {unit}", three_digits(value))
+}
+
+/// In binary units.
+#[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
+fn show_bytes(bytes: u64) -> String {
+    match bytes {
+        ..1_048_576 => format!("{} KiB", three_digits(bytes as f64 / 1024.0)),
+        _ => format!("{} MiB", three_digits(bytes as f64 / 1_048_576.0)),
+    }
 }
 
 /// Three digits, or more where they stand before the point.

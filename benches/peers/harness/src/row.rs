@@ -13,6 +13,10 @@ pub type Error = Box<dyn std::error::Error>;
 pub(crate) enum Cell {
     /// The median time of an operation.
     Time(Median),
+    /// An amount of memory, in bytes.
+    Bytes(u64),
+    /// A mean of the ratios of other rows.
+    Ratio(f64),
     /// Why there is none.
     Absent(String),
 }
@@ -36,7 +40,8 @@ impl<R: PartialEq + Debug> Row<R> {
     }
 
     /// Measures `run` for a column. `setup` makes the input of a run and is not measured, nor is dropping the output, from
-    /// which `result` takes what all columns of the row must agree on.
+    /// which `result` takes what all columns of the row must agree on. Returns the median time of an operation, in
+    /// nanoseconds.
     ///
     /// # Errors
     /// If a result differs from those before it.
@@ -46,7 +51,7 @@ impl<R: PartialEq + Debug> Row<R> {
         setup: impl FnMut() -> I,
         run: impl FnMut(I) -> O,
         mut result: impl FnMut(&O) -> R,
-    ) -> Result<(), Error> {
+    ) -> Result<f64, Error> {
         let (name, expected) = (self.name, &mut self.expected);
         let mut median = median(self.budget, setup, run, |output| {
             let found = result(output);
@@ -59,7 +64,12 @@ impl<R: PartialEq + Debug> Row<R> {
         })?;
         median.nanoseconds /= f64::from(self.operations);
         self.cells.push((column, Cell::Time(median)));
-        Ok(())
+        Ok(median.nanoseconds)
+    }
+
+    /// Puts down an amount of memory, in bytes, that was measured elsewhere.
+    pub fn bytes(&mut self, column: &'static str, bytes: u64) {
+        self.cells.push((column, Cell::Bytes(bytes)));
     }
 
     /// Says what all results must be, whoever is first.

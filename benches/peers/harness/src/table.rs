@@ -90,6 +90,45 @@ impl Table {
         self.rows.push(FinishedRow { name, cells, notes });
         Ok(())
     }
+
+    /// Adds a row with the geometric means of the ratios in the rows so far.
+    pub fn geometric_mean(&mut self, name: &'static str) {
+        let Some(base) = self.columns.first().map(|column| column.name) else { return };
+        let cells = self.columns.iter().map(|column| {
+            let ratios: Option<Vec<f64>> = self.rows.iter().map(|row| row.ratio(column.name, base)).collect();
+            let cell = match ratios {
+                Some(ratios) => Cell::Ratio(geometric_mean(&ratios)),
+                None => Cell::Absent("it does not do all of the rows".to_owned()),
+            };
+            (column.name, cell)
+        });
+        let cells = cells.collect();
+        if !self.rows.is_empty() {
+            self.rows.push(FinishedRow { name, cells, notes: Vec::new() });
+        }
+    }
+}
+
+impl FinishedRow {
+    pub(crate) fn cell(&self, column: &str) -> Option<&Cell> {
+        self.cells.iter().find(|(name, _)| *name == column).map(|(_, cell)| cell)
+    }
+
+    /// The time or memory of a column, divided by that of `base`; or the ratio that stands there.
+    pub(crate) fn ratio(&self, column: &str, base: &str) -> Option<f64> {
+        #[allow(clippy::cast_precision_loss, reason = "a ratio is rounded anyway")]
+        match (self.cell(column)?, self.cell(base)?) {
+            (Cell::Time(time), Cell::Time(base)) => Some(time.nanoseconds / base.nanoseconds),
+            (Cell::Bytes(bytes), Cell::Bytes(base)) => Some(*bytes as f64 / *base as f64),
+            (Cell::Ratio(ratio), _) => Some(*ratio),
+            _ => None,
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "rows are few")]
+fn geometric_mean(ratios: &[f64]) -> f64 {
+    (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp()
 }
 
 fn pin(wanted: Option<usize>) -> Result<usize, Error> {
@@ -103,5 +142,15 @@ fn pin(wanted: Option<usize>) -> Result<usize, Error> {
         Ok(core.id)
     } else {
         Err(format!("the process could not be pinned to core {}", core.id).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_of_ratios_is_geometric() {
+        assert!((geometric_mean(&[2.0, 4.0, 8.0]) - 4.0).abs() < 1e-12);
     }
 }
