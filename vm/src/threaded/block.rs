@@ -4,8 +4,8 @@ use travertine_opcodes::{GasClass, Instruction, Opcode};
 
 use super::handlers;
 use super::op::Handler;
-use super::select;
 use super::straight::Forward;
+use super::{select, sequences};
 use crate::code::{Code, Slot};
 use crate::prices::{PriceSlot, Prices};
 
@@ -50,12 +50,14 @@ const NO_INSTRUCTION: Instruction = Instruction { opcode: Opcode::Addi, rd: 0, r
 impl Draft {
     fn new(pc: u64, slot: Option<Slot>) -> Self {
         match slot {
-            Some(Slot::Op(op)) => {
-                let instruction = op.instruction;
-                Self { pc, length: op.length, instruction, kind: Kind::of(instruction) }
-            }
+            Some(Slot::Op(op)) => Self { length: op.length, ..Self::of_instruction(pc, op.instruction) },
             Some(Slot::Illegal(_) | Slot::Cut) | None => Self::without_instruction(pc, Kind::Slow),
         }
+    }
+
+    /// An instruction of four bytes.
+    pub(super) fn of_instruction(pc: u64, instruction: Instruction) -> Self {
+        Self { pc, length: 4, instruction, kind: Kind::of(instruction) }
     }
 
     fn without_instruction(pc: u64, kind: Kind) -> Self {
@@ -83,7 +85,7 @@ impl Draft {
     }
 
     /// The opcode, if it can be fused with what stands behind it.
-    fn fusible(&self) -> Option<Opcode> {
+    pub(super) fn fusible(&self) -> Option<Opcode> {
         (self.kind == Kind::Straight && !self.drops_result()).then_some(self.instruction.opcode)
     }
 
@@ -97,7 +99,7 @@ impl Draft {
     }
 
     /// How the result of `before`, which stands directly before it, reaches it.
-    fn forward(&self, before: &Self) -> Forward {
+    pub(super) fn forward(&self, before: &Self) -> Forward {
         let result = before.instruction.rd;
         if result == 0 {
             Forward::None
@@ -140,9 +142,10 @@ impl Draft {
             Kind::Straight => select::pair(first, next.fusible()?, forward),
             Kind::Branch => select::with_branch(first, next.instruction.opcode, forward),
             Kind::Jump if next.instruction.rd == 0 => select::with_jump(first),
+            Kind::Jump => select::with_call(first),
             Kind::Link => select::with_jump(first),
             Kind::JumpRegister if next.instruction.rd == 0 => select::with_jump_register(first),
-            Kind::Jump | Kind::JumpRegister | Kind::Slow => None,
+            Kind::JumpRegister | Kind::Slow => None,
         }
     }
 
@@ -221,8 +224,9 @@ impl Block {
             let two = next.and_then(|next| draft.fused(next));
             let three = next.zip(last).and_then(|(next, last)| draft.fused_with_two(next, last));
             let ways = [(Some(draft.single()), 1), (two, 2), (three, 3)];
-            let possible =
-                ways.into_iter().filter_map(|(handler, count)| Some((handler?, calls[place + count])));
+            let ways = ways.into_iter().filter_map(|(handler, count)| Some((handler?, count)));
+            let ways: Vec<(Handler, usize)> = ways.chain(sequences::of(&drafts[place..])).collect();
+            let possible = ways.into_iter().map(|(handler, count)| (handler, calls[place + count]));
             // Of equal ways the last one, which does the most at once.
             let best = possible.rev().min_by_key(|&(_, behind)| behind);
             let (handler, behind) = best.expect("one operation alone always has a handler");

@@ -101,6 +101,23 @@ pub(super) extern "C" fn then_jump<S: Sequence>(
     }
 }
 
+/// A sequence, and behind it a `jal` that links.
+pub(super) extern "C" fn then_call<S: Sequence>(
+    op: OpPointer,
+    mut registers: Registers<'_>,
+    gas: u64,
+    mut pages: FastPages<'_>,
+    context: &mut Context<'_>,
+) -> ChainEnd {
+    match S::run(op, &mut registers, &mut pages) {
+        Ok((_, jump)) => {
+            registers.set(jump.rd(), jump.second_value());
+            enter(jump.first_target(), registers, gas, pages, context)
+        }
+        Err(missed) => miss(missed, registers, gas, pages, context),
+    }
+}
+
 /// `auipc` and the `jalr` behind it: a call (`LINKS`) or jump to a known address. The first operation has the target.
 pub(super) extern "C" fn far<const LINKS: bool>(
     op: OpPointer,

@@ -4,7 +4,7 @@
 //! - [`block`] decodes a block: instructions up to a branch or jump, each with the gas from there to the block's end.
 //! - [`code`] keeps blocks where machines and threads find them, and connects them when they are first entered.
 //! - [`op`] is an operation in memory, [`handlers`] carry operations out, [`straight`] and [`semantics`] say what those
-//!   compute that go on behind themselves, [`select`] is the table that fuses them.
+//!   compute that go on behind themselves, [`select`] is the table that fuses them, [`sequences`] that of longer ones.
 //! - [`cache`] keeps the code of an engine's programs.
 //!
 //! A chain of handlers runs with the program counter and the gas in its arguments alone. When it ends, this module brings
@@ -18,6 +18,7 @@ mod handlers;
 mod op;
 mod select;
 mod semantics;
+mod sequences;
 mod straight;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 
 use travertine_opcodes::Opcode;
 
-use super::handlers::{branch, straight, then_branch, then_jump, then_return};
+use super::handlers::{branch, straight, then_branch, then_call, then_jump, then_return};
 use super::op::Handler;
 use super::semantics::{
     Add, AddUw, Addw, And, Andn, Bclr, Below, Bext, Binv, Bset, Byte, Clz, Clzw, Cpop, Cpopw, Ctz, Ctzw,
@@ -17,6 +17,14 @@ use super::straight::{
     Straight, Then,
 };
 
+/// Stands for an opcode in types.
+pub(super) struct Of<const OPCODE: u16>;
+
+/// What the straight opcode that can be fused does.
+pub(super) trait Does {
+    type What: Straight;
+}
+
 /// Declares the straight opcodes: those of `fused` are fused with each other and with what ends a block.
 macro_rules! straight_opcodes {
     (fused { $($fused:ident $fused_type:ty,)* } single { $($single:ident $single_type:ty,)* }) => {
@@ -29,6 +37,10 @@ macro_rules! straight_opcodes {
                 _ => return None,
             })
         }
+
+        $(impl Does for Of<{ Opcode::$fused as u16 }> {
+            type What = $fused_type;
+        })*
 
         const FUSED: [Opcode; [$(Opcode::$fused),*].len()] = [$(Opcode::$fused),*];
 
@@ -156,6 +168,7 @@ straight_opcodes! {
 struct Ends {
     branches: [[Handler; 3]; BRANCHES.len()],
     jump: Handler,
+    call: Handler,
     jump_register: Handler,
 }
 
@@ -179,6 +192,7 @@ macro_rules! branch_opcodes {
                         then_branch::<S, $condition, RS2>,
                     ]),*],
                     jump: then_jump::<S>,
+                    call: then_call::<S>,
                     jump_register: then_return::<S>,
                 }
             }
@@ -303,6 +317,11 @@ pub(super) fn with_branch(first: Opcode, branch: Opcode, forward: Forward) -> Op
 /// The handler of a straight operation and a jump that does not link, if there is one.
 pub(super) fn with_jump(first: Opcode) -> Option<Handler> {
     Some(ENDS[place(&FUSED, first)?].jump)
+}
+
+/// The handler of a straight operation and a jump that links, if there is one.
+pub(super) fn with_call(first: Opcode) -> Option<Handler> {
+    Some(ENDS[place(&FUSED, first)?].call)
 }
 
 /// The handler of a straight operation and a `jalr` that does not link, if there is one.
