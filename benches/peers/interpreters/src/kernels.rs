@@ -10,7 +10,7 @@ pub(crate) struct Kernel {
     pub(crate) name: &'static str,
     pub(crate) rv64: &'static [u8],
     pub(crate) wasm: &'static [u8],
-    /// Linked for PolkaVM's own linker.
+    /// Linked for `polkavm-linker`.
     pub(crate) polkavm: &'static [u8],
     native: unsafe extern "C" fn() -> u64,
 }

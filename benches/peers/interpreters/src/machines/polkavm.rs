@@ -1,4 +1,4 @@
-//! PolkaVM: the interpreter and the compiler, both with gas. Its linker makes programs of the kernels before they are loaded.
+//! `polkavm`: the interpreter and the compiler, both with gas. Its linker makes programs of the kernels before they are loaded.
 
 use std::convert::Infallible;
 use std::rc::Rc;

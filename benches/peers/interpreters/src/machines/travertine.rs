@@ -39,8 +39,8 @@ pub(crate) fn instructions(kernel: &Kernel) -> Result<u64, Error> {
 }
 
 fn engine() -> Result<Engine, Error> {
-    let config = EngineConfig { engine: EngineKind::Threaded, ..EngineConfig::default() };
-    Ok(Engine::with_config(travertine_vm::Engine::default().schedule().clone(), config)?)
+    let config = EngineConfig { engine: EngineKind::Threaded };
+    Ok(Engine::with_config(Engine::default().schedule().clone(), config)?)
 }
 
 fn run(hart: &mut Hart) -> Result<u64, Error> {

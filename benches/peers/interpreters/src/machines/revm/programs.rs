@@ -113,6 +113,7 @@ impl Assembler {
     }
 }
 
+#[allow(clippy::many_single_char_names, reason = "the names in the C source")]
 fn alu() -> Vec<u8> {
     let mut code = Assembler::default();
     let [a, b, c, d, i] = [1, 2, 3, 4, 0].map(|value| code.variable(value));
