@@ -40,8 +40,7 @@ impl<R: PartialEq + Debug> Row<R> {
     }
 
     /// Measures `run` for a column. `setup` makes the input of a run and is not measured, nor is dropping the output, from
-    /// which `result` takes what all columns of the row must agree on. Returns the median time of an operation, in
-    /// nanoseconds.
+    /// which `result` takes what all columns of the row must agree on.
     ///
     /// # Errors
     /// If a result differs from those before it.
@@ -51,7 +50,7 @@ impl<R: PartialEq + Debug> Row<R> {
         setup: impl FnMut() -> I,
         run: impl FnMut(I) -> O,
         mut result: impl FnMut(&O) -> R,
-    ) -> Result<f64, Error> {
+    ) -> Result<(), Error> {
         let (name, expected) = (self.name, &mut self.expected);
         let mut median = median(self.budget, setup, run, |output| {
             let found = result(output);
@@ -64,7 +63,15 @@ impl<R: PartialEq + Debug> Row<R> {
         })?;
         median.nanoseconds /= f64::from(self.operations);
         self.cells.push((column, Cell::Time(median)));
-        Ok(median.nanoseconds)
+        Ok(())
+    }
+
+    /// The median time of a column's operation, in nanoseconds, if it was measured.
+    pub fn nanoseconds(&self, column: &str) -> Option<f64> {
+        self.cells.iter().find_map(|(name, cell)| match cell {
+            Cell::Time(median) if *name == column => Some(median.nanoseconds),
+            _ => None,
+        })
     }
 
     /// Puts down an amount of memory, in bytes, that was measured elsewhere.

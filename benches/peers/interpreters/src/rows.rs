@@ -21,16 +21,14 @@ pub(crate) fn run(table: &mut Table, machines: &[Machine]) -> Result<(), Error> 
             for (machine, load) in able(row, kernel, machines)? {
                 let module = load()?;
                 drop(module()?);
-                let time = row.measure(
+                row.measure(
                     machine.name,
                     || module().expect("it was made before"),
                     |mut instance| (instance().map_err(|error| error.to_string()), instance),
                     |(checksum, _)| checksum.clone(),
                 )?;
-                if machine.name == OURS {
-                    note_instructions(row, instructions(kernel)?, time);
-                }
             }
+            note_instructions(row, instructions(kernel)?);
             Ok(())
         })?;
     }
@@ -39,7 +37,8 @@ pub(crate) fn run(table: &mut Table, machines: &[Machine]) -> Result<(), Error> 
 }
 
 #[allow(clippy::cast_precision_loss, reason = "three digits are shown")]
-fn note_instructions(row: &mut Row<Checksum>, instructions: u64, nanoseconds: f64) {
+fn note_instructions(row: &mut Row<Checksum>, instructions: u64) {
+    let Some(nanoseconds) = row.nanoseconds(OURS) else { return };
     let (millions, billions) = (instructions as f64 / 1e6, instructions as f64 / nanoseconds);
     row.note(format!("{OURS} executes {millions:.1} million instructions, {billions:.2} billion per second"));
 }
