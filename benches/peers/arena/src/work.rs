@@ -170,6 +170,9 @@ pub(crate) fn churn_together<A: Allocator>(
 /// Blocks that are sent at once.
 pub(crate) const BATCH: u32 = 100;
 
+/// Batches that are on the way or on their way back.
+const VECTORS: u32 = 6;
+
 type Batch<H> = Vec<(<H as Heap>::Block, u64)>;
 
 /// Blocks that this thread allocates, and another, on another core, gives back. The faults.
@@ -185,7 +188,7 @@ fn exchange<H: Heap<Block: Send>>(
 ) -> Faults {
     let (full, to_free) = sync_channel::<Batch<H>>(4);
     // The vectors come back, so that the program's own allocator has no part in it.
-    let (freed, empty) = sync_channel::<Batch<H>>(8);
+    let (freed, empty) = sync_channel::<Batch<H>>(VECTORS as usize);
     std::thread::scope(|scope| {
         let consumer = scope.spawn(move || {
             core_affinity::set_for_current(cores[0]);
@@ -193,7 +196,7 @@ fn exchange<H: Heap<Block: Send>>(
         });
         let (mut random, mut faults) = (Random::new(99), Faults::default());
         for number in 0..batches {
-            let batch = if number < 6 {
+            let batch = if number < VECTORS {
                 Vec::with_capacity(BATCH as usize)
             } else {
                 empty.recv().unwrap_or_default()
