@@ -31,8 +31,9 @@ impl<'a> Heap<'a> {
     /// [`ArenaError::OutOfMemory`], [`ArenaError::TooLarge`].
     #[inline]
     pub fn allocate(&mut self, bytes: u64) -> Result<Block<'a>, ArenaError> {
-        let (sector, owner) = (self.arena.sector(), self.arena.owner());
-        let quick = class_of(bytes).and_then(|class| self.magazines.take(sector, class, owner));
+        let arena = self.arena;
+        let quick =
+            class_of(bytes).and_then(|class| self.magazines.take(arena.sector(), class, arena.owner()));
         // Both ways end in the same parts, which stay in registers; a whole `Block` or error would go through memory.
         let owned = match quick {
             Some(owned) => {
@@ -40,9 +41,9 @@ impl<'a> Heap<'a> {
                 self.report_at(self.allocations);
                 owned
             }
-            None => self.arena.take(bytes)?,
+            None => arena.take(bytes)?,
         };
-        Ok(Block::new(self.arena, owned, bytes))
+        Ok(Block::new(arena, owned, bytes))
     }
 
     /// Gives a block back, to be allocated from here again soon.
