@@ -51,11 +51,13 @@ impl Arena {
         self.link.as_ref()
     }
 
+    #[inline]
     pub(crate) fn sector(&self) -> &Sector<Segment> {
         &self.sector
     }
 
     /// The slot of this process, by which it owns blocks: 1 to [`MAX_PROCESSES`].
+    #[inline]
     pub fn owner(&self) -> u8 {
         self.owner
     }
@@ -65,6 +67,7 @@ impl Arena {
         self.sector.geometry().pages
     }
 
+    #[inline]
     pub(crate) fn data(&self, allocated: &Allocated) -> &[AtomicU64] {
         self.sector.memory().data(allocated.unit, allocated.units)
     }
@@ -81,6 +84,12 @@ impl Arena {
     /// [`ArenaError::TooLarge`] if the sector has fewer bytes; [`ArenaError::OutOfMemory`] if a walk over the whole sector,
     /// after all that nobody uses has been made free, finds nothing large enough.
     pub fn allocate(&self, bytes: u64) -> Result<Block<'_>, ArenaError> {
+        self.take(bytes).map(|owned| Block::new(self, owned, bytes))
+    }
+
+    /// As [`allocate`](Self::allocate), without the guard.
+    #[inline(never)]
+    pub(crate) fn take(&self, bytes: u64) -> Result<Allocated, ArenaError> {
         let page_bytes = u64::from(PAGE_BYTES);
         let limit = u64::from(self.pages()) * page_bytes;
         let pages = u32::try_from(bytes.div_ceil(page_bytes).max(1)).ok().filter(|_| bytes <= limit);
@@ -93,7 +102,7 @@ impl Arena {
             return Err(ArenaError::OutOfMemory { bytes, largest: self.sector.largest_free() });
         };
         self.count(slot::ALLOCATIONS, 1);
-        Ok(Block::new(self, owned, bytes))
+        Ok(owned)
     }
 
     /// Whether what was owned still was.

@@ -29,11 +29,13 @@ pub struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
+    #[inline]
     pub(crate) fn new(arena: &'a Arena, owned: Allocated, length: u64) -> Self {
         Self { arena, owned, length }
     }
 
     /// Bytes that were asked for or, for a block that came by its handle, all that it has.
+    #[inline]
     pub fn len(&self) -> u64 {
         self.length
     }
@@ -44,12 +46,14 @@ impl<'a> Block<'a> {
     }
 
     /// The handle, to look the block up. It does not hand the block over.
+    #[inline]
     pub fn handle(&self) -> Handle {
         self.owned.handle()
     }
 
     /// The memory of the block, which may be more than [`len`](Self::len), as words. A new block has whatever was written
     /// there before.
+    #[inline]
     pub fn words(&self) -> &[AtomicU64] {
         self.arena.data(&self.owned)
     }
@@ -127,6 +131,7 @@ impl<'a> Block<'a> {
     }
 
     /// Takes the guard off.
+    #[inline]
     pub(crate) fn into_parts(self) -> (&'a Arena, Allocated) {
         let parts = (self.arena, self.owned);
         std::mem::forget(self);
@@ -167,6 +172,7 @@ impl<'a> View<'a> {
     }
 
     /// The memory of the block as words. They can be written: two processes that share a block for good do so.
+    #[inline]
     pub fn words(&self) -> &'a [AtomicU64] {
         self.arena.data(&self.found)
     }

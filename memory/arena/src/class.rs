@@ -63,6 +63,7 @@ const fn shape(units: u32) -> Shape {
 }
 
 /// The class of the smallest blocks that have `bytes`, or `None` above [`MAX_SMALL_BYTES`].
+#[inline]
 #[allow(clippy::cast_possible_truncation, reason = "small sizes and classes")]
 pub(crate) fn class_of(bytes: u64) -> Option<u8> {
     if bytes > MAX_SMALL_BYTES {

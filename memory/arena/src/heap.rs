@@ -31,14 +31,19 @@ impl<'a> Heap<'a> {
     /// [`ArenaError::OutOfMemory`], [`ArenaError::TooLarge`].
     #[inline]
     pub fn allocate(&mut self, bytes: u64) -> Result<Block<'a>, ArenaError> {
-        if let Some(class) = class_of(bytes)
-            && let Some(owned) = self.magazines.take(self.arena.sector(), class, self.arena.owner())
-        {
-            self.allocations += 1;
-            self.report_at(self.allocations);
-            return Ok(Block::new(self.arena, owned, bytes));
-        }
-        self.arena.allocate(bytes)
+        let arena = self.arena;
+        let quick =
+            class_of(bytes).and_then(|class| self.magazines.take(arena.sector(), class, arena.owner()));
+        // Both ways end in the same parts, which stay in registers; a whole `Block` or error would go through memory.
+        let owned = match quick {
+            Some(owned) => {
+                self.allocations += 1;
+                self.report_at(self.allocations);
+                owned
+            }
+            None => arena.take(bytes)?,
+        };
+        Ok(Block::new(arena, owned, bytes))
     }
 
     /// Gives a block back, to be allocated from here again soon.

@@ -54,6 +54,8 @@ pub(crate) mod slot {
 }
 
 const HEADER_WORDS: usize = PAGE_WORDS;
+/// Where the words of a segment begin that are the truth.
+pub(crate) const TRUTH_START: usize = HEADER_WORDS;
 const _: () = assert!(header::SLOTS + (MAX_PROCESSES as usize + 1) * SLOT_WORDS <= HEADER_WORDS);
 // Pages are counted in `u32` and words of a segment in `usize`.
 const _: () = assert!(usize::BITS >= 64);
@@ -138,14 +140,8 @@ impl Geometry {
         self.bitmap_words() + crate::index::words(self.pages, self.index_classes())
     }
 
-    /// Where the words of a segment begin that are the truth.
-    #[allow(clippy::unused_self, reason = "like its neighbours")]
-    pub(crate) fn truth_start(self) -> usize {
-        HEADER_WORDS
-    }
-
     pub(crate) fn hint_start(self) -> usize {
-        self.truth_start() + self.truth_words()
+        TRUTH_START + self.truth_words()
     }
 
     /// Where the data begins, in words: at a page.

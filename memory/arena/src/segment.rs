@@ -1,10 +1,11 @@
 //! The memory of a segment, mapped or on the heap, as one slice of words. All that is shared is reached through it.
 #![allow(unsafe_code, reason = "memory that other processes write is reached by pointer; see each SAFETY")]
 
+use std::ops::Range;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
-use crate::layout::Geometry;
+use crate::layout::{Geometry, TRUTH_START};
 use crate::memory::Memory;
 
 /// The words of a segment, for as long as this lives.
@@ -15,7 +16,9 @@ use crate::memory::Memory;
 pub(crate) struct Segment {
     words: NonNull<AtomicU64>,
     count: usize,
-    geometry: Geometry,
+    hints: Range<usize>,
+    /// Where the data begins.
+    data: usize,
     source: Source,
 }
 
@@ -35,9 +38,8 @@ impl Segment {
     /// A segment of zeros that no other process sees.
     pub(crate) fn on_heap(geometry: Geometry) -> Self {
         let words: Box<[AtomicU64]> = (0..geometry.words()).map(|_| AtomicU64::new(0)).collect();
-        let count = words.len();
         let words = NonNull::from(Box::leak(words)).cast();
-        Self { words, count, geometry, source: Source::Heap }
+        Self::new(words, geometry, Source::Heap)
     }
 
     /// The segment that a file holds.
@@ -55,7 +57,12 @@ impl Segment {
         // `count` words, and stays until drop. The callers have checked that the file has this size; where it is sealed, it
         // keeps it, and where it is not, a peer that cuts it short has this process ended by SIGBUS (docs/arena.md).
         let words = unsafe { mmap(None, bytes, rights, MapFlags::MAP_SHARED, file, 0)? };
-        Ok(Self { words: words.cast(), count, geometry, source: Source::Mapped })
+        Ok(Self::new(words.cast(), geometry, Source::Mapped))
+    }
+
+    fn new(words: NonNull<AtomicU64>, geometry: Geometry, source: Source) -> Self {
+        let hints = geometry.hint_start()..geometry.hint_start() + geometry.hint_words();
+        Self { words, count: geometry.words(), hints, data: geometry.data_start(), source }
     }
 
     /// All words.
@@ -66,11 +73,15 @@ impl Segment {
         unsafe { std::slice::from_raw_parts(self.words.as_ptr(), self.count) }
     }
 
-    /// The words of the data from a unit on.
+    /// The words of the data from a unit on; they lie within the geometry. (A failure would be an empty slice and not a panic:
+    /// where nothing unwinds, a caller's guard need not be in memory.)
+    #[inline]
     pub(crate) fn data(&self, unit: u32, units: u32) -> &[AtomicU64] {
         const UNIT_WORDS: usize = crate::layout::UNIT_BYTES as usize / size_of::<AtomicU64>();
-        let start = self.geometry.data_start() + unit as usize * UNIT_WORDS;
-        &self.words()[start..start + units as usize * UNIT_WORDS]
+        let start = self.data.wrapping_add(unit as usize * UNIT_WORDS);
+        let words = self.words().get(start..start.wrapping_add(units as usize * UNIT_WORDS));
+        debug_assert!(words.is_some(), "unit {unit} and {units} are not in the segment");
+        words.unwrap_or_default()
     }
 }
 
@@ -103,11 +114,11 @@ impl Memory for Segment {
 
     #[inline]
     fn word(&self, at: usize) -> &AtomicU64 {
-        &self.words()[self.geometry.truth_start() + at]
+        &self.words()[TRUTH_START + at]
     }
 
     fn hints(&self) -> &[AtomicU64] {
-        &self.words()[self.geometry.hint_start()..][..self.geometry.hint_words()]
+        &self.words()[self.hints.clone()]
     }
 }
 

@@ -79,6 +79,7 @@ impl<M: Memory> Sector<M> {
     }
 
     /// The slot, if the word at this place is that of a block.
+    #[inline]
     pub(crate) fn slot_at(&self, at: usize) -> Option<u32> {
         u32::try_from(at.checked_sub(self.geometry.block(0))?).ok()
     }

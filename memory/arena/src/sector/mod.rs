@@ -91,6 +91,7 @@ impl<M: Memory> Sector<M> {
         self.memory.word(at).exchange(current.0, new.0)
     }
 
+    #[inline]
     fn block(&self, slot: u32) -> &M::Word {
         self.memory.word(self.geometry.block(slot))
     }

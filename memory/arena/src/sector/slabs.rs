@@ -37,6 +37,7 @@ impl Slab {
 
 impl<M: Memory> Sector<M> {
     /// The slab of which a word of a block says that it is part.
+    #[inline]
     pub(super) fn slab_of(&self, slot: u32, word: Descriptor) -> Option<Slab> {
         let shape = shape_of(word.class())?;
         let first = slot.checked_sub(word.index())?;
