@@ -117,6 +117,7 @@ fn cases(opcode: Opcode) -> Vec<Case> {
                 planes_before: 0,
                 planes_after: 1,
                 extra_planes: 0,
+                further_regions: 0,
             };
             vec![
                 case(0, 5000, HEAP, vec![allocate]),
