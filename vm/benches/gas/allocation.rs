@@ -80,7 +80,7 @@ fn allocations() -> Vec<Workload> {
     };
     let pages = |pages: u64| {
         let setup = budget(80 * MIB);
-        Script { setup, loops: 1, ..Script::new(allocated(BODY, pages * PAGE, ON_HEAP)) }
+        Script { setup, ..Script::once(allocated(BODY, pages * PAGE, ON_HEAP)) }
     };
     let one_more_page = Workload::difference(
         "allocate: each page, settled",
@@ -124,8 +124,7 @@ fn releases() -> Vec<Workload> {
             code.s(Opcode::Sd, T0, T1, 0);
         });
         let setup = joined(&[allocated(BODY, pages * PAGE, ON_HEAP), written]);
-        let body = walk(BODY, HEAP, pages * PAGE, |code| free(code, T0));
-        Script { setup, loops: 1, ..Script::new(body) }
+        Script { setup, ..Script::once(walk(BODY, HEAP, pages * PAGE, |code| free(code, T0))) }
     };
     let page = |name: &str, is_written| {
         let (less, more) = (pages(1, is_written), pages(65, is_written));
@@ -174,9 +173,9 @@ fn pairs() -> Vec<Workload> {
 
 /// Requests that are refused, at once and after all regions were asked.
 fn refusals() -> Vec<Workload> {
-    let row = |name: &str, price, opcode, (rs1, rs2)| {
-        let rs2 = if opcode.row().operands.contains(&Operand::Rs2) { A2 } else { ZERO };
-        let body = code(|code| (0..BODY).for_each(|_| _ = code.r(opcode, A0, A1, rs2)));
+    let row = |name: &str, price, opcode: Opcode, (rs1, rs2)| {
+        let second = if opcode.row().operands.contains(&Operand::Rs2) { A2 } else { ZERO };
+        let body = code(|code| (0..BODY).for_each(|_| _ = code.r(opcode, A0, A1, second)));
         let prologue = code(|code| _ = code.li(A1, rs1).li(A2, rs2));
         let setup = allocated(3, 64, ON_HEAP);
         Workload::new(name, price, Script { setup, prologue, loops: 100, ..Script::new(body) }, BODY)
@@ -248,11 +247,11 @@ fn planes() -> Vec<Workload> {
         ("state_plane", "State", 3),
     ] {
         let name = format!("allocate: each plane by which {kind} grows, settled");
-        let script = |planes| Script { loops: 1, ..Script::new(allocated(planes, PLANE_PAGES * PAGE, word)) };
+        let script = |planes| Script::once(allocated(planes, PLANE_PAGES * PAGE, word));
         let row = Workload::difference(name, price, script(LOOPS), script(9 * LOOPS), 8 * LOOPS);
         all.push(row.settled().bounded(resource));
     }
-    let open = |regions| Script { loops: 1, ..Script::new(opened(regions, ON_HEAP, FURTHER)) };
+    let open = |regions| Script::once(opened(regions, ON_HEAP, FURTHER));
     let opening = Workload::difference(
         "allocate: each region that is opened, settled",
         "allocate",
@@ -265,9 +264,9 @@ fn planes() -> Vec<Workload> {
 }
 
 fn inquiries() -> Vec<Workload> {
-    let row = |name: String, price, opcode, rs1, rs2, setup: &Code| {
-        let rs2 = if opcode.row().operands.contains(&Operand::Rs2) { A2 } else { ZERO };
-        let body = code(|code| (0..BODY).for_each(|_| _ = code.r(opcode, A0, A1, rs2)));
+    let row = |name: String, price, opcode: Opcode, rs1, rs2, setup: &Code| {
+        let second = if opcode.row().operands.contains(&Operand::Rs2) { A2 } else { ZERO };
+        let body = code(|code| (0..BODY).for_each(|_| _ = code.r(opcode, A0, A1, second)));
         let prologue = code(|code| _ = code.li(A1, rs1).li(A2, rs2));
         let script = Script { setup: setup.clone(), prologue, loops: 100, ..Script::new(body) };
         Workload::new(name, price, script, BODY)

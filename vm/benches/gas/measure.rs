@@ -49,6 +49,11 @@ impl Script {
     pub(crate) fn new(body: Code) -> Self {
         Self { body, loops: 1000, ..Self::default() }
     }
+
+    /// Code that runs once, and may have loops.
+    pub(crate) fn once(prologue: Code) -> Self {
+        Self { prologue, ..Self::default() }
+    }
 }
 
 /// Two programs that differ in how often they do one thing, or on how much.
