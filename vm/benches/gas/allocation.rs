@@ -382,14 +382,14 @@ fn compactions() -> Vec<Workload> {
         let setup = allocated(3, 64, ON_HEAP);
         Workload::new("compact: nothing to move", "compact", compacted(setup, 4096, 100), 1)
     };
-    // Twelve frames that could move and three that could not.
+    // Full planes with twelve frames that could move and four that could not, and three planes with room for one more.
     let stuck = code(|all| {
         let body = code(|code| {
             alloc(code, A0, A1, A2);
             alloc(code, A0, A3, A4);
         });
-        all.li(A1, 12 * PAGE).li(A2, ON_HEAP).li(A3, 3 * PAGE).li(A4, ON_HEAP | PINNED);
-        all.append(&repeated(1024, &body));
+        all.li(A1, 12 * PAGE).li(A2, ON_HEAP).li(A3, 4 * PAGE).li(A4, ON_HEAP | PINNED);
+        all.append(&repeated(1024, &body)).append(&allocated(3, 9 * PAGE, ON_HEAP | PINNED));
     });
     let scanned = Workload::difference(
         "compact: each plane that cannot be emptied",

@@ -23,12 +23,7 @@ fn main() {
     let all =
         [instructions::workloads(), pages::workloads(), bulk::workloads(), allocation::workloads()].concat();
     let chosen = all.into_iter().filter(|workload| workload.name.contains(&filter));
-    let mut rows = Vec::new();
-    for workload in chosen {
-        let t = std::time::Instant::now();
-        rows.push(Row { measured: workload.measure(), workload });
-        eprintln!("{:?} {}", t.elapsed(), rows.last().unwrap().workload.name);
-    }
+    let rows: Vec<Row> = chosen.map(|workload| Row { measured: workload.measure(), workload }).collect();
     report(&extremes(rows));
 }
 
