@@ -389,7 +389,7 @@ fn compactions() -> Vec<Workload> {
             alloc(code, A0, A3, A4);
         });
         all.li(A1, 12 * PAGE).li(A2, ON_HEAP).li(A3, 4 * PAGE).li(A4, ON_HEAP | PINNED);
-        all.append(&repeated(1024, &body)).append(&allocated(3, 9 * PAGE, ON_HEAP | PINNED));
+        all.append(&repeated(1024, &body)).append(&allocated(3, 9 * PAGE, ON_HEAP | PINNED | CONTIGUOUS));
     });
     let scanned = Workload::difference(
         "compact: each plane that cannot be emptied",
