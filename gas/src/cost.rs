@@ -110,8 +110,16 @@ impl Schedule {
 
     fn allocation_part(&self, operation: &Operation) -> u64 {
         match *operation {
-            Operation::Allocate { bytes, kind, planes_before, planes_after, extra_planes } => sum([
+            Operation::Allocate {
+                bytes,
+                kind,
+                planes_before,
+                planes_after,
+                extra_planes,
+                further_regions,
+            } => sum([
                 self.allocated(bytes),
+                times(further_regions, self.allocate_region),
                 self.growth(kind, planes_before, planes_after),
                 times(extra_planes, self.promotion_plane),
             ]),
@@ -131,11 +139,20 @@ impl Schedule {
                 times(extra_planes, self.promotion_plane),
             ]),
             Operation::Free { pages } => times(pages, self.free_page),
-            Operation::Compact { moved_frames, scanned_planes } => {
-                sum([times(moved_frames, self.compact_frame), times(scanned_planes, self.compact_plane)])
-            }
+            Operation::Compact { moved_frames, scanned_planes, written_runs } => sum([
+                times(moved_frames, self.compact_frame),
+                times(scanned_planes, self.compact_plane),
+                times(written_runs, self.compact_run),
+            ]),
             _ => 0,
         }
+    }
+
+    /// So many moves, of frames or away from planes that cannot be emptied, are more than this gas pays: no compaction needs to
+    /// be planned further.
+    pub fn unpaid_moves(&self, gas: u64) -> u64 {
+        let moves = gas.checked_div(self.compact_frame.min(self.compact_plane));
+        moves.map_or(u64::MAX, |moves| moves.saturating_add(1))
     }
 
     fn host_part(&self, operation: &Operation) -> u64 {

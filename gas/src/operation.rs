@@ -126,6 +126,8 @@ operations! {
             planes_after: u64,
             /// Planes that the frames are promoted over, beyond the first.
             extra_planes: u64,
+            /// Regions that were asked beyond the first.
+            further_regions: u64,
         };
         /// The release of an allocation.
         Free "free" {
@@ -206,6 +208,8 @@ operations! {
             moved_frames: u64,
             /// Planes that are looked at.
             scanned_planes: u64,
+            /// Runs of frames in all records that are written anew.
+            written_runs: u64,
         };
         /// The gas that is left.
         ReadGas "read_gas";

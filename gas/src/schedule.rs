@@ -5,7 +5,7 @@ use thiserror::Error;
 use travertine_merkle::Hash;
 
 /// The version of the schedule's fields.
-pub const SCHEDULE_VERSION: u64 = 2;
+pub const SCHEDULE_VERSION: u64 = 3;
 
 /// The highest price, in gas: small enough that no sum of prices within one instruction overflows.
 pub const MAX_PRICE: u64 = u32::MAX as u64;
@@ -136,6 +136,8 @@ schedule! {
     allocate_byte_64ths: Part 0, 64;
     /// Each page that an allocation needs, or begins.
     allocate_page: Part 10, 0;
+    /// Each region that an allocation asks in vain before the one that serves.
+    allocate_region: Part 200, 0;
     /// Each plane beyond the first that an allocation is promoted over.
     promotion_plane: Part 100, 100;
     /// A release, with its record's part of the settling.
@@ -158,6 +160,8 @@ schedule! {
     compact_frame: Part 200, 2048;
     /// Each plane that a compaction looks at.
     compact_plane: Part 20, 0;
+    /// Each run of frames in a record that a compaction writes anew, with its part of the settling.
+    compact_run: Part 1000, 0;
     /// Growth by a plane of heap.
     heap_plane: Part 2000, 0;
     /// The square of the planes of heap, in 1024ths.
@@ -305,7 +309,7 @@ mod tests {
         );
         let dear = json.replace(&format!("\"load\": {load}"), "\"load\": 4294967296");
         assert!(refused(dear).contains("`load` is 4294967296"));
-        assert!(refused(json.replace("\"version\": 2", "\"version\": 9")).contains("version 9"));
+        assert!(refused(json.replace("\"version\": 3", "\"version\": 9")).contains("version 9"));
         assert!(refused(json.replace(&format!("  \"jump\": {jump},\n"), "")).contains("jump"));
     }
 }

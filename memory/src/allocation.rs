@@ -44,6 +44,11 @@ impl AllocationPlan {
         self.grant.extra_planes().into()
     }
 
+    /// The regions that were asked before the one that serves.
+    pub fn further_regions(&self) -> u64 {
+        u64::from(self.grant.regions) - 1
+    }
+
     /// How the frames are gathered, if they are.
     pub fn promotion(&self) -> Option<PromotionPlan> {
         self.grant.promotion()

@@ -6,6 +6,7 @@
 
 mod allocator_twin;
 
+use allocator_twin::compaction::Compacted;
 use allocator_twin::{Quantities, Twin};
 use proptest::prelude::*;
 use travertine_memory::{
@@ -203,6 +204,7 @@ impl Run {
                     let quantities = Quantities {
                         planes: Some(plan.planes()),
                         extra_planes: plan.extra_planes(),
+                        further_regions: plan.further_regions(),
                         touches: plan.touches(),
                         ..Quantities::default()
                     };
@@ -237,6 +239,7 @@ impl Run {
                         copied: plan.copied_bytes(),
                         added: plan.added_bytes(),
                         touches: plan.touches(),
+                        ..Quantities::default()
                     };
                     (memory.resize_allocation(plan).packed(), quantities)
                 });
@@ -278,16 +281,19 @@ impl Run {
                     assert_eq!(memory.compaction_report(region.into()), Ok(twin.report(region)));
                 }
                 let ours = memory.plan_compaction(region.into(), limit).map(|plan| {
-                    let done =
-                        (plan.moved_frames(), plan.scanned_planes(), plan.released_bytes(), plan.planes());
+                    let done = Compacted {
+                        moved: plan.moved_frames(),
+                        scanned: plan.scanned_planes(),
+                        written: plan.written_runs(),
+                        released: plan.released_bytes(),
+                        planes: plan.planes(),
+                    };
                     memory.compact(plan);
                     done
                 });
-                let theirs = twin
-                    .compact(region, limit)
-                    .map(|done| (done.moved, done.scanned, done.released, done.planes));
+                let theirs = twin.compact(region, limit);
                 assert_eq!(ours, theirs);
-                self.planned(ours.ok().map(|done| done.3), theirs.ok().map(|done| done.3));
+                self.planned(ours.ok().map(|done| done.planes), theirs.ok().map(|done| done.planes));
             }
             Op::Push => self.snapshots.push(self.now.clone()),
             Op::Revert => {

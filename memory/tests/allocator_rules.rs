@@ -149,7 +149,7 @@ fn a_full_region_leaves_the_order_of_the_others() {
     try_allocate(&mut memory, &in_region(0x11)).unwrap();
     assert_eq!(region_of(allocate(&mut memory, 64)), 0x11);
     let full = AllocationRequest { region: Some(3), ..request(1, Flags::NONE) };
-    assert_eq!(try_allocate(&mut memory, &full), Err(Error::Exhausted { size: 1 }));
+    assert_eq!(try_allocate(&mut memory, &full), Err(Error::Exhausted { size: 1, regions: 1 }));
     // Seventeen regions used since: 0x20 is not remembered, and of the forgotten ones the one with more free frames serves.
     for region in 0x40..0x51 {
         try_allocate(

@@ -52,6 +52,7 @@ impl CallTwin {
                     planes_before: before,
                     planes_after: before + planes,
                     extra_planes: 0,
+                    further_regions: 0,
                 };
                 self.used += self.schedule.cost(&operation).total().expect("it is below 2^64");
                 self.refunds.planes_changed(&self.schedule, kind, before, before + planes);

@@ -27,6 +27,7 @@ fn operands_have_a_name_or_stand_in_order() {
         planes_before: 1,
         planes_after: 2,
         extra_planes: 0,
+        further_regions: 0,
     };
     assert_eq!(parse("allocate 7 state 1 2"), Ok(grown));
     assert_eq!(grown.to_string(), "allocate bytes=7 kind=state planes_before=1 planes_after=2");
@@ -40,8 +41,8 @@ fn mnemonics_and_aliases_are_their_class() {
         ("sd", Operation::Store { bytes: 8 }),
         ("amoadd.w", Operation::Atomic),
         ("jalr", Operation::JumpRegister),
-        ("m3.defrag 3", Operation::Compact { moved_frames: 3, scanned_planes: 0 }),
-        ("mdefrag3d", Operation::Compact { moved_frames: 0, scanned_planes: 0 }),
+        ("m3.defrag 3", Operation::Compact { moved_frames: 3, scanned_planes: 0, written_runs: 0 }),
+        ("mdefrag3d", Operation::Compact { moved_frames: 0, scanned_planes: 0, written_runs: 0 }),
     ] {
         assert_eq!(parse(text), Ok(operation), "{text}");
     }

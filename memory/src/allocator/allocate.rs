@@ -9,7 +9,7 @@ use super::error::AllocationError;
 use super::frames::{Placement, Pricing, extra_planes};
 use super::promotion::PromotionPlan;
 use super::record::{Allocation, AllocationFlags, Fragments};
-use super::regions::Candidate;
+use super::regions::{Candidate, Chosen};
 use super::request::{AllocationPrices, AllocationRequest, is_block, page_count};
 use super::slabs::{Block, class_of};
 use super::space::{Place, Space};
@@ -22,6 +22,8 @@ use crate::region::RegionKind;
 pub(crate) struct GrantPlan {
     pub(crate) request: AllocationRequest,
     pub(crate) candidate: Candidate,
+    /// The regions that were asked.
+    pub(crate) regions: u32,
     pub(crate) place: Place,
     /// Whether the place is a block of a page that others have blocks of.
     pub(crate) shares_page: bool,
@@ -135,19 +137,28 @@ impl Allocator {
         let pricing = self.pricing(prices, request.kind);
         let serve = |allocator: &mut Self, candidate: Candidate| {
             let find = |space: &mut Space| space.find_place(request.size, request.flags, pricing);
-            let found = if candidate.is_new {
+            if candidate.is_new {
                 find(&mut Space::new(request.kind))
             } else {
                 find(allocator.space_mut(candidate.region))
-            };
-            Some((candidate, found?))
+            }
         };
-        let (candidate, Found { place, shares_page, placement }) = self.choose(request, is_foreign, serve)?;
+        let Chosen { candidate, served, regions } = self.choose(request, is_foreign, serve)?;
+        let Found { place, shares_page, placement } = served;
         let more = if shares_page { 0 } else { place.page_count() };
         self.check_frame_limit(more)?;
         let planes = self.grown(request.kind, placement.growth);
         let promotion_cost = if placement.is_promoted { pricing.promotion(&placement.fragments) } else { 0 };
-        Ok(GrantPlan { request: *request, candidate, place, shares_page, placement, planes, promotion_cost })
+        Ok(GrantPlan {
+            request: *request,
+            candidate,
+            regions,
+            place,
+            shares_page,
+            placement,
+            planes,
+            promotion_cost,
+        })
     }
 
     /// Carries out a plan that was made on this state.

@@ -51,8 +51,7 @@ pub struct CompactionPlan {
     /// Frames that move.
     moved_frames: u32,
     scanned_planes: u32,
-    /// Runs of frames in records that are written anew.
-    rewritten: u64,
+    written_runs: u64,
     released: u32,
     planes: PlaneChange,
     pub(crate) epoch: u64,
@@ -64,10 +63,14 @@ impl CompactionPlan {
         self.moved_frames.into()
     }
 
-    /// What was looked at and is written, in planes: one for each plane that frames were to be moved from, and one for every 16
-    /// runs of frames in records that change.
+    /// Planes that frames were to be moved from.
     pub fn scanned_planes(&self) -> u64 {
-        u64::from(self.scanned_planes) + self.rewritten.div_ceil(PLANE_FRAMES.into())
+        self.scanned_planes.into()
+    }
+
+    /// Runs of frames in all records that are written anew.
+    pub fn written_runs(&self) -> u64 {
+        self.written_runs
     }
 
     /// Bytes of the planes that are released.
@@ -155,8 +158,8 @@ impl Allocator {
         }
         let moved_frames = count(&moved_pages);
         let moved = self.rebuild(space, &mut frames, moved_pages);
-        let rewritten = moved.iter().map(|(page, runs)| records_of(space, *page).count() * runs.len());
-        let rewritten = rewritten.sum::<usize>() as u64;
+        let written = moved.iter().map(|(page, runs)| records_of(space, *page).count() * runs.len());
+        let written_runs = written.sum::<usize>() as u64;
         let released = frames.release_spare();
         let before = self.planes[kind_index(space.kind)];
         let planes = PlaneChange { kind: space.kind, before, after: before - u64::from(released) };
@@ -166,7 +169,7 @@ impl Allocator {
             moved,
             moved_frames,
             scanned_planes,
-            rewritten,
+            written_runs,
             released,
             planes,
             epoch: 0,

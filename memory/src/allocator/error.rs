@@ -68,10 +68,12 @@ allocation_errors! {
         kind: RegionKind,
     };
     /// No region that may serve the request has room for it.
-    #[error("there is no room for {size} bytes")]
+    #[error("there is no room for {size} bytes in any of {regions} regions")]
     Exhausted {
         /// The bytes.
         size: u64,
+        /// The regions that were asked, at least one.
+        regions: u32,
     };
     /// The embedder's limit of the machine's memory.
     #[error("{frames} frames would be in use, the machine's limit is {limit}")]

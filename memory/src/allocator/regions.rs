@@ -2,9 +2,9 @@
 
 use std::cmp::Reverse;
 
+use super::Allocator;
 use super::error::AllocationError;
 use super::request::AllocationRequest;
-use super::{Allocator, Space};
 use crate::region::RegionKind;
 
 /// How many of the regions used last are remembered in their order.
@@ -36,49 +36,63 @@ impl Allocator {
         request: &AllocationRequest,
         is_foreign: impl Fn(u8) -> bool,
         mut serve: impl FnMut(&mut Self, Candidate) -> Option<T>,
-    ) -> Result<T, AllocationError> {
-        let kind = request.kind;
-        let exhausted = AllocationError::Exhausted { size: request.size };
+    ) -> Result<Chosen<T>, AllocationError> {
+        let (kind, size) = (request.kind, request.size);
+        let mut regions = 0;
+        let mut ask = |allocator: &mut Self, region, is_new| {
+            regions += 1;
+            let candidate = Candidate { region, is_new };
+            let served = serve(allocator, candidate).ok_or(AllocationError::Exhausted { size, regions });
+            served.map(|served| Chosen { candidate, served, regions })
+        };
         if let Some(region) = request.region {
-            let candidate = match self.space(region) {
-                Some(space) if space.kind == kind => Candidate { region, is_new: false },
-                None if may_open(region, kind) && !is_foreign(region) => Candidate { region, is_new: true },
+            let is_new = match self.space(region) {
+                Some(space) if space.kind == kind => false,
+                None if may_open(region, kind) && !is_foreign(region) => true,
                 _ => return Err(AllocationError::WrongRegion { region, kind }),
             };
-            return serve(self, candidate).ok_or(exhausted);
+            return ask(self, region, is_new);
         }
         let default = default_region(kind).filter(|region| self.manages(*region) || !is_foreign(*region));
+        let mut refused = AllocationError::Exhausted { size, regions: 1 };
         if let Some(region) = default {
             let is_new = !self.manages(region);
-            if let Some(served) = serve(self, Candidate { region, is_new }) {
-                return Ok(served);
+            match ask(self, region, is_new) {
+                Err(error) => refused = error,
+                served => return served,
             }
         }
-        for region in self.others(kind, default) {
-            if let Some(served) = serve(self, Candidate { region, is_new: false }) {
-                return Ok(served);
+        for place in 0..self.recent.len() {
+            let region = self.recent[place];
+            if Some(region) != default && self.space(region).is_some_and(|space| space.kind == kind) {
+                match ask(self, region, false) {
+                    Err(error) => refused = error,
+                    served => return served,
+                }
+            }
+        }
+        for region in self.not_recent(kind, default) {
+            match ask(self, region, false) {
+                Err(error) => refused = error,
+                served => return served,
             }
         }
         let unused = |region: &u8| !self.manages(*region) && !is_foreign(*region);
-        let region = FURTHER_REGIONS.into_iter().find(unused).ok_or(exhausted)?;
-        serve(self, Candidate { region, is_new: true }).ok_or(exhausted)
+        let region = FURTHER_REGIONS.into_iter().find(unused).ok_or(refused)?;
+        ask(self, region, true)
     }
 
-    /// The open regions of a kind but the default one, in the order in which they are asked.
-    fn others(&self, kind: RegionKind, default: Option<u8>) -> Vec<u8> {
-        let is_other = |region: u8, space: &Space| space.kind == kind && Some(region) != default;
-        let mut others: Vec<_> = self
+    /// The open regions of a kind, without the default one, that were not used recently, in the order in which they are asked.
+    fn not_recent(&self, kind: RegionKind, default: Option<u8>) -> Vec<u8> {
+        let mut regions: Vec<_> = self
             .spaces
             .iter()
-            .filter(|(region, space)| is_other(**region, space))
-            .map(|(&region, _)| region)
+            .filter(|(region, space)| space.kind == kind && Some(**region) != default)
+            .filter(|(region, _)| !self.recent.contains(region))
+            .map(|(&region, space)| (Reverse(space.frames.free()), region))
             .collect();
-        let recency =
-            |region: u8| self.recent.iter().position(|recent| *recent == region).unwrap_or(RECENT_REGIONS);
-        let free = |region: u8| self.space(region).map_or(0, |space| space.frames.free());
-        others.sort_by_key(|&region| (recency(region), Reverse(free(region)), region));
-        // Those that were used recently have different places, so the free frames only order the rest.
-        others
+        regions.sort_unstable();
+        regions.into_iter().map(|(_, region)| region).collect()
     }
 
     /// Makes a region the one that was used last.
@@ -90,6 +104,14 @@ impl Allocator {
         self.recent.insert(0, region);
         self.recent.truncate(RECENT_REGIONS);
     }
+}
+
+/// A region that serves a request, and what it serves.
+pub(crate) struct Chosen<T> {
+    pub(crate) candidate: Candidate,
+    pub(crate) served: T,
+    /// The regions that were asked, this one included.
+    pub(crate) regions: u32,
 }
 
 /// A region that may serve a request.

@@ -172,7 +172,7 @@ impl Space {
         size: u64,
         pricing: Pricing<'_>,
     ) -> Result<Resized, AllocationError> {
-        let (exhausted, start) = (AllocationError::Exhausted { size }, record.address.packed());
+        let (exhausted, start) = (AllocationError::Exhausted { size, regions: 1 }, record.address.packed());
         let pages = page_count(size);
         let from = Place::Pages { first, count };
         let in_place = Place::Pages { first, count: pages };
@@ -213,7 +213,8 @@ impl Space {
         pricing: Pricing<'_>,
     ) -> Result<Resized, AllocationError> {
         let found = self.find_place(size, record.flags, pricing);
-        let Found { place, shares_page, placement } = found.ok_or(AllocationError::Exhausted { size })?;
+        let Found { place, shares_page, placement } =
+            found.ok_or(AllocationError::Exhausted { size, regions: 1 })?;
         let (frames_before, from_shared_page) = match from {
             Place::Block(block) => (u32::from(self.slabs.is_last(block)), !self.slabs.is_last(block)),
             Place::Pages { count, .. } => (count, false),

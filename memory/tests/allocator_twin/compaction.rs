@@ -12,6 +12,8 @@ use super::{Owned, PAGE, Twin};
 pub(crate) struct Compacted {
     pub(crate) moved: u64,
     pub(crate) scanned: u64,
+    /// Runs of frames in records that changed.
+    pub(crate) written: u64,
     pub(crate) released: u64,
     pub(crate) planes: PlaneChange,
 }
@@ -82,7 +84,8 @@ impl Twin {
         self.regions.get_mut(&region).unwrap().1 -= released;
         Ok(Compacted {
             moved: moved.into(),
-            scanned: scanned + (words as u64).div_ceil(16),
+            scanned,
+            written: words as u64,
             released: u64::from(released) << 16,
             planes: PlaneChange { kind, before, after: before - u64::from(released) },
         })

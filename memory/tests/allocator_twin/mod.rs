@@ -2,7 +2,7 @@
 //! map from bytes to what is in them. Nothing is indexed and nothing is remembered but that.
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
-mod compaction;
+pub(crate) mod compaction;
 mod frames;
 mod roots;
 
@@ -35,6 +35,7 @@ pub(crate) struct Owned {
 pub(crate) struct Quantities {
     pub(crate) planes: Option<PlaneChange>,
     pub(crate) extra_planes: u64,
+    pub(crate) further_regions: u64,
     pub(crate) pages: u64,
     pub(crate) copied: u64,
     pub(crate) added: u64,
@@ -248,16 +249,18 @@ impl Twin {
             return Err(Error::WriteExecute);
         }
         let order = self.choose(request)?;
-        let found = order
-            .into_iter()
-            .find_map(|region| Some((region, self.place(region, kind, size, flags, prices)?)));
-        let (region, found) = found.ok_or(Error::Exhausted { size })?;
+        let regions = u32::try_from(order.len()).unwrap();
+        let found = (1..).zip(order).find_map(|(asked, region)| {
+            Some((asked, region, self.place(region, kind, size, flags, prices)?))
+        });
+        let (asked, region, found) = found.ok_or(Error::Exhausted { size, regions })?;
         let more = if found.shares_page { 0 } else { found.frames.len() as u64 };
         self.check_limit(more)?;
         let before = self.planes_of(kind);
         let mut quantities = Quantities {
             planes: Some(PlaneChange { kind, before, after: before + u64::from(found.growth) }),
             extra_planes: found.extra,
+            further_regions: asked - 1,
             ..Quantities::default()
         };
         if found.shares_page {
@@ -378,7 +381,8 @@ impl Twin {
                 let end_of_region = (u64::from(region) + 1) << 20;
                 let is_free = |page| self.live.iter().all(|owned| !owned.pages().contains(&page));
                 if next + wants - had > end_of_region || !(next..next + wants - had).all(is_free) {
-                    let page = self.first_free_pages(region, wants).ok_or(Error::Exhausted { size })?;
+                    let page =
+                        self.first_free_pages(region, wants).ok_or(Error::Exhausted { size, regions: 1 })?;
                     new.address = page * PAGE;
                 }
                 let is_run = old.flags.contains(Flags::CONTIGUOUS);
@@ -387,7 +391,7 @@ impl Twin {
                 }
                 let count = u32::try_from(if is_run { wants } else { wants - had }).unwrap();
                 let found = self.place_frames(region, kind, planes, count, is_run, prices);
-                let found = found.ok_or(Error::Exhausted { size })?;
+                let found = found.ok_or(Error::Exhausted { size, regions: 1 })?;
                 self.check_limit(wants - had)?;
                 (growth, quantities.extra_planes) = (found.growth, found.extra);
                 if is_run {
@@ -410,7 +414,9 @@ impl Twin {
                 self.move_pages(old.pages(), new.address / PAGE);
             }
         } else {
-            let found = self.place(region, kind, size, old.flags, prices).ok_or(Error::Exhausted { size })?;
+            let found = self
+                .place(region, kind, size, old.flags, prices)
+                .ok_or(Error::Exhausted { size, regions: 1 })?;
             let shares_page = self.shares_page(index);
             let gone = if shares_page { 0 } else { old.frames.len() as u64 };
             let more = if found.shares_page { 0 } else { found.frames.len() as u64 };

@@ -19,6 +19,8 @@ const A1: u8 = 11;
 const A2: u8 = 12;
 const A3: u8 = 13;
 const A4: u8 = 14;
+const A5: u8 = 15;
+const A6: u8 = 16;
 const A7: u8 = 17;
 
 /// Three entries of a gather or scatter, at the start of the data: 24 bytes in this plane, 5,000 in another one, across two
@@ -117,6 +119,7 @@ fn cases(opcode: Opcode) -> Vec<Case> {
                 planes_before: 0,
                 planes_after: 1,
                 extra_planes: 0,
+                further_regions: 0,
             };
             vec![
                 case(0, 5000, HEAP, vec![allocate]),
@@ -141,6 +144,7 @@ fn cases(opcode: Opcode) -> Vec<Case> {
             // The rest of its last page is zeroed.
             vec![allocated(case(0, 5000, 20_000, vec![resize, touch(0, 1)])), case(0, DATA, 1, vec![itself])]
         }
+        GasClass::Compact => vec![two_half_planes(instruction), case(0, DATA, 9, vec![itself])],
         GasClass::Size | GasClass::Query | GasClass::Resolve => {
             vec![allocated(case(0, 5000, 9, vec![itself])), case(0, DATA, 9, vec![itself])]
         }
@@ -153,6 +157,28 @@ fn allocated(case: Case) -> Case {
     let allocate = Instruction { opcode: Opcode::M3Alloc, rd: A1, rs1: A1, rs2: A3, imm: 0 };
     let registers = [&[(A3, HEAP)], &case.registers[..]].concat();
     Case { before: vec![allocate], registers, ..case }
+}
+
+/// A compaction of a heap with two frames in use in one plane and five in another.
+fn two_half_planes(instruction: Instruction) -> Case {
+    let act = |opcode, rd, rs1, rs2| Instruction { opcode, rd, rs1, rs2, imm: 0 };
+    Case {
+        before: vec![
+            act(Opcode::M3Alloc, A0, A0, A3),
+            act(Opcode::M3Alloc, A5, A5, A3),
+            act(Opcode::M3Resize, A0, A0, A6),
+        ],
+        instruction,
+        registers: vec![
+            (A0, 12 * 4096),
+            (A3, HEAP),
+            (A5, 5 * 4096),
+            (A6, 2 * 4096),
+            (A2, u64::MAX),
+            (A1, OTHER >> 32),
+        ],
+        costs: vec![Operation::Compact { moved_frames: 2, scanned_planes: 1, written_runs: 1 }],
+    }
 }
 
 fn host_calls(instruction: Instruction) -> Vec<Case> {

@@ -2,6 +2,8 @@
 
 use travertine_opcodes::{Instruction, Opcode, encode};
 
+use crate::measure::Script;
+
 pub(crate) const ZERO: u8 = 0;
 pub(crate) const T0: u8 = 5;
 pub(crate) const T1: u8 = 6;
@@ -86,18 +88,39 @@ pub(crate) fn code(write: impl FnOnce(&mut Code)) -> Code {
     code
 }
 
-/// A program that runs `prologue`, then `loops` times `body`, then exits. `far` is put 4,096 bytes behind the body.
-pub(crate) fn program(prologue: &Code, body: &Code, far: &Code, loops: u64) -> Code {
-    let mut all = prologue.clone();
-    all.li(COUNTER, loops);
-    let start = all.len();
-    all.append(body).i(Opcode::Addi, COUNTER, COUNTER, -1).s(Opcode::Beq, COUNTER, ZERO, 8);
-    let back = 4 * (i32::try_from(all.len() - start).expect("a short loop"));
-    all.push(Opcode::Jal, ZERO, 0, 0, -back);
-    all.li(A7, 93).li(A0, 0).ecall();
+/// `body`, so many times. Loops can follow each other, but not lie within each other.
+pub(crate) fn repeated(times: u64, body: &Code) -> Code {
+    code(|all| {
+        if times == 0 {
+            return;
+        }
+        all.li(COUNTER, times);
+        let start = all.len();
+        all.append(body).i(Opcode::Addi, COUNTER, COUNTER, -1).s(Opcode::Beq, COUNTER, ZERO, 8);
+        let back = 4 * (i32::try_from(all.len() - start).expect("a short loop"));
+        all.push(Opcode::Jal, ZERO, 0, 0, -back);
+    })
+}
+
+fn exit() -> Code {
+    code(|code| {
+        code.li(A7, 93).li(A0, 0).ecall();
+    })
+}
+
+/// A program that runs `setup` when it is called without an input, else `prologue` and then `loops` times `body`. `far` is put
+/// 4,096 bytes behind the body.
+pub(crate) fn program(script: &Script) -> Code {
+    let Script { setup, prologue, body, far, loops, .. } = script;
+    let mut all = Code::default();
+    let over = 4 * (i32::try_from(setup.len() + exit().len()).expect("a short setup") + 1);
+    // A2 is the length of the input.
+    all.s(Opcode::Bne, A2, ZERO, over).append(setup).append(&exit()).append(prologue);
+    let body_start = all.len() + code(|code| _ = code.li(COUNTER, *loops)).len();
+    all.append(&repeated(*loops, body)).append(&exit());
     if far.len() > 0 {
-        assert!(all.len() <= start + 1024, "the body is shorter than a page");
-        all.pad(start + 1024).append(far);
+        assert!(all.len() <= body_start + 1024, "the body is shorter than a page");
+        all.pad(body_start + 1024).append(far);
     }
     all
 }

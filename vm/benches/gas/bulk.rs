@@ -2,93 +2,144 @@
 
 use travertine_opcodes::Opcode;
 
-use crate::assembler::{A0, A1, A2, A3, Code, code};
-use crate::measure::{DATA, PAGE, Workload};
-use crate::pages::content;
+use crate::assembler::{A0, A1, A2, A3, A4, A5, Code, code};
+use crate::measure::{DATA, PAGE, Script, Workload};
+use crate::pages::{MIB, content};
 
-const MIB: u64 = 1 << 20;
 /// Where bulk operations write: the source is at the start of the data region.
 const TARGET: u64 = DATA + 16 * MIB;
+/// Operations in a loop.
+const BODY: u64 = 16;
 
 pub(crate) fn workloads() -> Vec<Workload> {
-    let mut all = vec![
-        fixed("m3.gas", "read_gas", |code| {
-            code.push(Opcode::M3Gas, A3, 0, 0, 0);
-        }),
-        fixed("m3.refund", "read_refund", |code| {
-            code.push(Opcode::M3Refund, A3, 0, 0, 0);
-        }),
-        fixed("m3.root", "read_root", |code| {
-            code.push(Opcode::M3Root, A0, A1, 0, 0);
-        }),
-    ];
+    [figures(), copies_and_fills(), batches(), shares()].concat()
+}
+
+fn figures() -> Vec<Workload> {
+    let row = |name, price, opcode, rd, rs1| {
+        let body = code(|code| (0..64).for_each(|_| _ = code.r(opcode, rd, rs1, 0)));
+        let prologue = code(|code| _ = code.li(A0, TARGET).li(A1, 2));
+        Workload::new(name, price, Script { prologue, ..Script::new(body) }, 64)
+    };
+    vec![
+        row("m3.gas", "read_gas", Opcode::M3Gas, A3, 0),
+        row("m3.refund", "read_refund", Opcode::M3Refund, A3, 0),
+        row("m3.root", "read_root", Opcode::M3Root, A0, A1),
+    ]
+}
+
+/// An operation and its operands: what `rd`, `rs1` and `rs2` hold.
+#[derive(Clone, Copy)]
+struct Bulk(Opcode, u64, u64, u64);
+
+impl Bulk {
+    /// The operation, over and over on the same bytes, and `after` behind each.
+    fn script(self, loops: u64, data: Vec<u8>, after: impl Fn(&mut Code)) -> Script {
+        let Self(opcode, rd, rs1, rs2) = self;
+        let body = code(|code| {
+            (0..BODY).for_each(|_| {
+                code.r(opcode, A0, A1, A2);
+                after(code);
+            });
+        });
+        // The other registers are for what comes after.
+        let prologue =
+            code(|code| _ = code.li(A0, rd).li(A1, rs1).li(A2, rs2).li(A3, 1).li(A4, rd).li(A5, rs1));
+        Script { prologue, loops, data, ..Script::new(body) }
+    }
+
+    fn each(self, name: &str, price: &'static str, data: Vec<u8>, after: impl Fn(&mut Code)) -> Workload {
+        Workload::new(name, price, self.script(200, data, after), BODY)
+    }
+
+    /// What more in `rs2` costs, for each of so many units.
+    fn more(self, rs2: u64, name: &str, price: &'static str, units: u64, data: &[u8]) -> Workload {
+        let loops = (8 * MIB / units / BODY).clamp(2, 1000);
+        let [less, more] =
+            [self.3, rs2].map(|rs2| Self(self.0, self.1, self.2, rs2).script(loops, data.to_vec(), |_| {}));
+        Workload::difference(name, price, less, more, units * loops * BODY)
+    }
+}
+
+fn copies_and_fills() -> Vec<Workload> {
+    let mut all = Vec::new();
     for (price, byte_price, opcode) in
         [("copy", "copy_byte_64ths", Opcode::M3Copy), ("fill", "fill_byte_64ths", Opcode::M3Fill)]
     {
-        for (bytes, what) in [(0, "nothing"), (8, "8 bytes"), (PAGE, "4 KiB"), (MIB, "1 MiB")] {
-            let (price, units) = if bytes < PAGE { (price, 1) } else { (byte_price, bytes) };
-            let name = format!("{}: {what}", opcode.mnemonic());
-            all.push(moves(name, price, opcode, (TARGET, DATA, bytes), units, content(MIB / PAGE)));
-        }
+        let name = |what: &str| format!("{}: {what}", opcode.mnemonic());
+        // A fill is with the low byte of what is the source of a copy.
+        let op = |to: u64, length| Bulk(opcode, TARGET + to, DATA + 1, length);
+        let data = || content(MIB / PAGE + 1);
+        let store = |code: &mut Code| _ = code.s(Opcode::Sb, A4, A3, 1);
+        all.extend([
+            op(0, 0).each(&name("nothing"), price, data(), |_| {}),
+            op(0, 8).each(&name("8 bytes"), price, data(), |_| {}),
+            op(PAGE - 4, 8).each(&name("8 bytes across two pages"), price, data(), |_| {}),
+            op(8, 64).more(4000, &name("bytes within a page"), byte_price, 4000 - 64, &data()),
+            op(8, PAGE).more(MIB, &name("bytes of many pages"), byte_price, MIB - PAGE, &data()),
+            Bulk(opcode, TARGET, DATA, PAGE).more(
+                MIB,
+                &name("bytes of whole pages"),
+                byte_price,
+                MIB - PAGE,
+                &data(),
+            ),
+            Bulk(opcode, TARGET, DATA, PAGE).each(&name("a page, and a store to it"), price, data(), store),
+        ]);
     }
-    for (price, byte_price, opcode) in [
-        ("gather_entry", "gather_byte_64ths", Opcode::M3Gather),
-        ("scatter_entry", "scatter_byte_64ths", Opcode::M3Scatter),
-    ] {
-        for (entries, length, what) in [
-            (1, 0, "an empty entry"),
-            (256, 8, "256 entries of 8 bytes"),
-            (256, PAGE, "256 entries of 4 KiB"),
-        ] {
-            let (price, units) =
-                if length < PAGE { (price, entries) } else { (byte_price, entries * length) };
-            let name = format!("{}: {what}", opcode.mnemonic());
-            all.push(moves(name, price, opcode, (TARGET, DATA, entries), units, entry_list(entries, length)));
-        }
-    }
-    let share = (TARGET, DATA, MIB);
-    all.push(moves(
-        "m3.share: 1 MiB".to_owned(),
-        "share_page",
-        Opcode::M3Share,
-        share,
-        MIB / PAGE,
-        content(MIB / PAGE),
-    ));
     all
 }
 
-/// Entries {address, length}, whose bytes lie a page apart behind the list.
-fn entry_list(entries: u64, length: u64) -> Vec<u8> {
-    let entry = |number: u64| [DATA + MIB + number * PAGE, length];
+fn batches() -> Vec<Workload> {
+    let mut all = Vec::new();
+    for (price, entry_price, byte_price, opcode) in [
+        ("gather", "gather_entry", "gather_byte_64ths", Opcode::M3Gather),
+        ("scatter", "scatter_entry", "scatter_byte_64ths", Opcode::M3Scatter),
+    ] {
+        let name = |what: &str| format!("{}: {what}", opcode.mnemonic());
+        let op = |entries| Bulk(opcode, TARGET, DATA, entries);
+        all.push(op(0).each(&name("nothing"), price, vec![], |_| {}));
+        all.push(op(1).each(&name("an empty entry"), price, entry_list(1, 0, 0), |_| {}));
+        for (what, offset, length) in [
+            ("empty entries", 0, 0),
+            ("entries of 8 bytes", 0, 8),
+            ("entries of 8 bytes across two pages", PAGE - 4, 8),
+        ] {
+            let list = entry_list(257, offset, length);
+            all.push(op(1).more(257, &name(what), entry_price, 256, &list));
+        }
+        for (what, offset, less, more) in
+            [("bytes within pages", 8, 64, 4000), ("bytes of whole pages", 0, 0, PAGE)]
+        {
+            let [less_script, more_script] =
+                [less, more].map(|length| op(64).script(4, entry_list(64, offset, length), |_| {}));
+            let units = 64 * (more - less) * 4 * BODY;
+            all.push(Workload::difference(name(what), byte_price, less_script, more_script, units));
+        }
+    }
+    all
+}
+
+/// Entries {address, length}, whose bytes lie two pages apart behind the list, from `offset` on.
+fn entry_list(entries: u64, offset: u64, length: u64) -> Vec<u8> {
+    let entry = |number: u64| [DATA + MIB + 2 * number * PAGE + offset, length];
     (0..entries).flat_map(entry).flat_map(u64::to_le_bytes).collect()
 }
 
-fn fixed(name: &str, price: &'static str, write: impl Fn(&mut Code)) -> Workload {
-    let body = code(|code| (0..64).for_each(|_| write(code)));
-    let prologue = code(|code| {
-        code.li(A0, TARGET).li(A1, 2);
-    });
-    Workload { prologue, ..Workload::new(name, price, body, 64) }
-}
-
-/// A bulk operation with these three operands, over and over on the same bytes.
-fn moves(
-    name: String,
-    price: &'static str,
-    opcode: Opcode,
-    (rd, rs1, rs2): (u64, u64, u64),
-    units: u64,
-    data: Vec<u8>,
-) -> Workload {
-    let body = code(|code| {
-        (0..16).for_each(|_| {
-            code.r(opcode, A0, A1, A2);
-        });
-    });
-    let prologue = code(|code| {
-        code.li(A0, rd).li(A1, rs1).li(A2, rs2);
-    });
-    let loops = (4 * MIB / (units * 16)).clamp(1, 1000);
-    Workload { prologue, loops, data, ..Workload::new(name, price, body, units * 16) }
+fn shares() -> Vec<Workload> {
+    let op = |length| Bulk(Opcode::M3Share, TARGET, DATA, length);
+    let data = || content(320);
+    let stores = |code: &mut Code| _ = code.s(Opcode::Sb, A4, A3, 1).s(Opcode::Sb, A5, A3, 1);
+    // In another place each time, and settled.
+    let afresh = {
+        let body = code(|code| _ = code.r(Opcode::M3Share, A0, A1, A2).r(Opcode::Add, A0, A0, A2));
+        let prologue = code(|code| _ = code.li(A0, TARGET).li(A1, DATA).li(A2, MIB));
+        Script { prologue, loops: 8, data: data(), ..Script::new(body) }
+    };
+    vec![
+        op(0).each("m3.share: nothing", "share", data(), |_| {}),
+        op(PAGE).more(257 * PAGE, "m3.share: pages", "share_page", 256, &data()),
+        op(PAGE).each("m3.share: a page, and a store to both", "share_page", data(), stores),
+        Workload::new("m3.share: pages to fresh ones, settled", "share_page", afresh, MIB / PAGE).settled(),
+    ]
 }

@@ -2,23 +2,28 @@
 
 use travertine_opcodes::{GasClass, Opcode, Operand, Row, TABLE};
 
-use crate::assembler::{A0, A1, A2, A3, A4, A5, Code, FREE, T0, T1, T2, ZERO, code};
-use crate::measure::{DATA, PAGE, Workload};
+use crate::assembler::{A0, A1, A2, A3, A4, A5, Code, FREE, T0, T1, T2, ZERO, code, repeated};
+use crate::measure::{DATA, PAGE, Script, Timed, Workload};
 
 /// Instructions in a loop: so many that the loop's own do not count.
 const BODY: usize = 512;
 
 pub(crate) fn workloads() -> Vec<Workload> {
-    [straight(), accesses(), control()].concat().into_iter().map(with_operands).collect()
+    let all = [straight(), accesses(), reservations(), control(), cold()].concat();
+    all.into_iter().map(|workload| workload.with(set_operands)).collect()
 }
 
 /// Registers that all of them find set: a large number, a small one, one, the first data page, its size.
-fn with_operands(mut workload: Workload) -> Workload {
-    let own = std::mem::take(&mut workload.prologue);
-    workload.prologue.li(A1, 0x7fff_ffff_7fff_fff1).li(A2, 3).li(A3, 1).li(A4, DATA + 64).li(A5, PAGE);
+fn set_operands(script: &mut Script) {
+    let own = std::mem::take(&mut script.prologue);
+    script.prologue.li(A1, 0x7fff_ffff_7fff_fff1).li(A2, 3).li(A3, 1).li(A4, DATA + 64).li(A5, PAGE);
     // The page has been read and written.
-    workload.prologue.s(Opcode::Sd, A4, A1, 0).i(Opcode::Ld, A0, A4, 0).append(&own);
-    workload
+    script.prologue.s(Opcode::Sd, A4, A1, 0).i(Opcode::Ld, A0, A4, 0).append(&own);
+}
+
+/// A row about this body, in which the priced instruction is so many times.
+fn row(name: impl Into<String>, price: &'static str, body: Code, units: usize) -> Workload {
+    Workload::new(name, price, Script::new(body), units as u64)
 }
 
 /// The field of the schedule and the group of opcodes that nothing but their registers make slow or fast.
@@ -38,39 +43,39 @@ fn price(class: GasClass) -> Option<(&'static str, &'static str)> {
 /// Every such opcode, each result used by the next one, and each on its own.
 fn straight() -> Vec<Workload> {
     let mut all = vec![
-        Workload::new(
+        row(
             "nop",
             "nop",
             repeat(|code, _| {
                 code.i(Opcode::Addi, 0, 0, 0);
             }),
-            BODY as u64,
+            BODY,
         ),
-        Workload::new(
+        row(
             "mv, dependent",
             "mv",
             repeat(|code, _| {
                 code.i(Opcode::Addi, A0, A0, 0);
             }),
-            BODY as u64,
+            BODY,
         ),
-        Workload::new(
+        row(
             "mv",
             "mv",
             repeat(|code, free| {
                 code.r(Opcode::Add, free, ZERO, A1);
             }),
-            BODY as u64,
+            BODY,
         ),
     ];
-    let mut rows: Vec<&Row> = TABLE.iter().filter(|row| price(row.gas_class).is_some()).collect();
-    rows.sort_by_key(|row| row.gas_class);
-    for row in rows {
-        let (price, group) = price(row.gas_class).expect("it was filtered");
+    let mut opcodes: Vec<&Row> = TABLE.iter().filter(|row| price(row.gas_class).is_some()).collect();
+    opcodes.sort_by_key(|opcode| opcode.gas_class);
+    for opcode in opcodes {
+        let (price, group) = price(opcode.gas_class).expect("it was filtered");
         for (kind, is_dependent) in [("dependent", true), ("independent", false)] {
-            let body = repeat(|code, free| instruction(code, row, is_dependent, free));
-            let name = format!("{price}: {}, {kind}", row.mnemonic);
-            all.push(Workload { group: Some(group), ..Workload::new(name, price, body, BODY as u64) });
+            let body = repeat(|code, free| instruction(code, opcode, is_dependent, free));
+            let name = format!("{price}: {}, {kind}", opcode.mnemonic);
+            all.push(Workload { group: Some(group), ..row(name, price, body, BODY) });
         }
     }
     all
@@ -122,40 +127,76 @@ fn accesses() -> Vec<Workload> {
                 code.s(opcode, base, A1, 0);
             }
         };
-        // The free registers point to pages 16 MiB apart.
+        // The free registers point to pages 16 MiB apart, which have one place in the table of recent pages.
         let bases = code(|code| {
             for (number, free) in FREE.enumerate() {
                 code.li(free, DATA + ((number as u64) << 24));
             }
         });
+        let name = format!("{price}: eight pages with one place in the table");
         let body = repeat(|code, free| access(code, free));
-        let name = format!("{price}: eight pages in turn");
-        all.push(Workload { prologue: bases, ..Workload::new(name, price, body, BODY as u64) });
+        all.push(row(name, price, body, BODY).with(|script| script.prologue = bases.clone()));
 
         let edge = code(|code| {
-            code.li(A0, DATA + PAGE - 4).r(Opcode::Add, T0, A0, ZERO);
+            code.li(T0, DATA + PAGE - 4);
         });
         let body = repeat(|code, _| access(code, T0));
         let name = format!("{price}: across two pages");
-        all.push(Workload { prologue: edge, ..Workload::new(name, price, body, BODY as u64) });
+        all.push(row(name, price, body, BODY).with(|script| script.prologue = edge.clone()));
 
-        // T1 is a linear congruential generator; its upper bits choose among 1,024 pages 4 KiB apart.
-        for (name, bits, loops) in [("among 1,024 pages", 22, 1000), ("among 16,384 pages", 26, 2000)] {
-            let prologue = code(|code| {
-                code.li(T2, 0x5851_f42d_4c95_7f2d).li(T1, 1).li(A2, DATA).li(A3, (1 << bits) - 8);
-            });
-            let body = code(|code| {
-                for _ in 0..64 {
-                    code.r(Opcode::Mul, T1, T1, T2).i(Opcode::Addi, T1, T1, 1);
-                    code.i(Opcode::Srli, T0, T1, 30).r(Opcode::And, T0, T0, A3).r(Opcode::Add, T0, T0, A2);
-                    access(code, T0);
-                }
-            });
-            let name = format!("{price}: at random {name}");
-            all.push(Workload { prologue, loops, ..Workload::new(name, price, body, 64) });
+        for (name, bits) in [("among 1,024 pages", 22), ("among 16,384 pages", 26)] {
+            all.push(at_random(format!("{price}: at random {name}"), price, bits, access));
         }
     }
     all
+}
+
+/// Accesses to pages that have been touched, chosen by the upper bits of T1, a linear congruential generator. The same without
+/// the accesses is deducted.
+fn at_random(name: String, price: &'static str, bits: u32, access: impl Fn(&mut Code, u8)) -> Workload {
+    let touch = repeated(
+        1 << (bits - 12),
+        &code(|code| {
+            access(code, A2);
+            code.r(Opcode::Add, A2, A2, A5);
+        }),
+    );
+    let prologue = code(|code| {
+        code.li(A2, DATA).append(&touch);
+        code.li(T2, 0x5851_f42d_4c95_7f2d).li(T1, 1).li(A2, DATA).li(A3, (1 << bits) - 8);
+    });
+    let body = |accesses: bool| {
+        code(|code| {
+            for _ in 0..64 {
+                code.r(Opcode::Mul, T1, T1, T2).i(Opcode::Addi, T1, T1, 1);
+                code.i(Opcode::Srli, T0, T1, 30).r(Opcode::And, T0, T0, A3).r(Opcode::Add, T0, T0, A2);
+                if accesses {
+                    access(code, T0);
+                }
+            }
+        })
+    };
+    let script = |accesses| Script { prologue: prologue.clone(), ..Script::new(body(accesses)) };
+    Workload::difference(name, price, script(false), script(true), 64 * 1000)
+}
+
+/// Reservations, and stores to the page of one.
+fn reservations() -> Vec<Workload> {
+    let pairs = |opcode| {
+        code(|code| {
+            for _ in 0..BODY / 2 {
+                code.i(Opcode::LrD, A0, A4, 0);
+                match opcode {
+                    Opcode::Sd => code.s(opcode, A4, A1, 0),
+                    _ => code.r(opcode, A0, A4, A1),
+                };
+            }
+        })
+    };
+    vec![
+        row("atomic: lr.d and sc.d in turn", "atomic", pairs(Opcode::ScD), BODY / 2),
+        row("atomic: lr.d and sd in turn", "atomic", pairs(Opcode::Sd), BODY / 2),
+    ]
 }
 
 /// Branches and jumps.
@@ -164,7 +205,7 @@ fn control() -> Vec<Workload> {
         let body = repeat(|code, _| {
             code.s(opcode, A1, A1, 4);
         });
-        Workload::new(format!("branch: {name}"), "branch", body, BODY as u64)
+        row(format!("branch: {name}"), "branch", body, BODY)
     };
     let random = code(|code| {
         for _ in 0..64 {
@@ -180,23 +221,48 @@ fn control() -> Vec<Workload> {
             code.i(Opcode::Auipc, T0, 0, 0).i(Opcode::Jalr, ZERO, T0, 8);
         }
     });
-    let (near, far): (Vec<i32>, Vec<i32>) = (vec![4096; BODY / 2], vec![4 - 4096; BODY / 2]);
-    let jumps = |offsets: Vec<i32>| {
+    let jumps = |offset: i32| {
         code(|code| {
-            for offset in offsets {
+            for _ in 0..BODY / 2 {
                 code.push(Opcode::Jal, ZERO, 0, 0, offset);
             }
         })
     };
+    let onwards = repeat(|code, _| {
+        code.push(Opcode::Jal, ZERO, 0, 0, 4);
+    });
     vec![
         branch("taken", Opcode::Beq),
         branch("not taken", Opcode::Bne),
-        Workload { prologue: seed, ..Workload::new("branch: at random", "branch", random, 64) },
-        Workload::new("jump: to the next instruction", "jump", jumps(vec![4; BODY]), BODY as u64),
-        Workload {
-            far: jumps(far),
-            ..Workload::new("jump: to another page", "jump", jumps(near), BODY as u64)
-        },
-        Workload::new("jump_register: auipc and jalr", "jump_register", jalr, BODY as u64 / 2),
+        row("branch: at random", "branch", random, 64).with(|script| script.prologue = seed.clone()),
+        row("jump: to the next instruction", "jump", onwards, BODY),
+        // There, and back to the instruction behind.
+        row("jump: to another page", "jump", jumps(4096), BODY).with(|script| script.far = jumps(4 - 4096)),
+        row("jump_register: auipc and jalr", "jump_register", jalr, BODY / 2),
+    ]
+}
+
+/// Code that a node sees for the first time, each instruction of which is run once.
+fn cold() -> Vec<Workload> {
+    let once = |name: &str, price, write: fn(&mut Code)| {
+        let script = |instructions: usize| Script {
+            loops: 1,
+            ..Script::new(code(|code| (0..instructions).for_each(|_| write(code))))
+        };
+        let (less, more) = (1 << 14, 1 << 15);
+        let cold = Workload::difference(name, price, script(less), script(more), (more - less) as u64);
+        let bound = "once for each program in a process: code is kept, 64 MiB of operations for each program";
+        Workload { timed: Timed::Cold, ..cold }.bounded(bound)
+    };
+    vec![
+        once("code that is entered first: addi", "arithmetic", |code| {
+            code.i(Opcode::Addi, A0, A0, 1);
+        }),
+        once("code that is entered first: jal to the next", "jump", |code| {
+            code.push(Opcode::Jal, ZERO, 0, 0, 4);
+        }),
+        once("code that is entered first: branches", "branch", |code| {
+            code.s(Opcode::Bne, A1, A1, 8);
+        }),
     ]
 }

@@ -1,8 +1,9 @@
 //! Nanoseconds per gas, for every class of instructions and every operation: what the default prices are set by.
 //!
-//! `docs/gas.md` says how. Each row is a program that does one thing over and over; the ones that settle are timed with
-//! their settlement. A word on the command line runs the rows whose name contains it.
+//! `docs/gas.md` says how. Each row is a difference of two programs that do one thing more or less often, or on more or less; the
+//! ones that settle are timed with their settlement. A word on the command line runs the rows whose name contains it.
 
+mod allocation;
 mod assembler;
 mod bulk;
 mod instructions;
@@ -19,63 +20,73 @@ struct Row {
 
 fn main() {
     let filter = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();
-    let all = [instructions::workloads(), pages::workloads(), bulk::workloads()].concat();
+    let all =
+        [instructions::workloads(), pages::workloads(), bulk::workloads(), allocation::workloads()].concat();
     let chosen = all.into_iter().filter(|workload| workload.name.contains(&filter));
-    let mut rows: Vec<Row> = Vec::new();
-    for workload in chosen {
-        match workload.measure() {
-            Some(measured) => rows.push(Row { workload, measured }),
-            None => println!("not available: {}", workload.name),
-        }
-    }
-    report(&extremes(&rows));
+    let rows: Vec<Row> = chosen.map(|workload| Row { measured: workload.measure(), workload }).collect();
+    report(&extremes(rows));
 }
 
 /// Of rows that differ in the opcode alone, the fastest and the slowest.
-fn extremes(rows: &[Row]) -> Vec<Row> {
+fn extremes(rows: Vec<Row>) -> Vec<Row> {
     let mut kept: Vec<Row> = Vec::new();
-    for group in rows.chunk_by(|a, b| a.workload.group.is_some() && a.workload.group == b.workload.group) {
-        let per_unit = |row: &&Row| row.measured.picoseconds_per_unit();
-        let fastest = group.iter().min_by_key(per_unit);
-        let slowest = group.iter().max_by_key(per_unit);
-        for row in fastest.into_iter().chain(slowest.filter(|_| group.len() > 1)) {
-            kept.push(Row { workload: row.workload.clone(), measured: row.measured });
+    let mut seen: Option<(&'static str, usize)> = None;
+    for row in rows {
+        let group = row.workload.group;
+        let start = match seen {
+            Some((name, start)) if group == Some(name) => start,
+            _ => kept.len(),
+        };
+        seen = group.map(|name| (name, start));
+        kept.push(row);
+        if kept.len() - start == 3 {
+            kept[start..].sort_by(|a, b| a.measured.nanoseconds.total_cmp(&b.measured.nanoseconds));
+            kept.remove(start + 1);
         }
     }
     kept
 }
 
-/// The table, and how far the rows are from their median.
-#[allow(clippy::cast_precision_loss, reason = "figures of a benchmark")]
+/// The table, and how far the rows that the guest can choose are from their median.
 fn report(rows: &[Row]) {
-    let median = |mut values: Vec<f64>| -> f64 {
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-    };
-    let per_gas = |row: &Row| row.measured.nanoseconds / row.measured.gas as f64;
-    let middle = median(rows.iter().map(per_gas).collect());
+    let per_gas = |row: &&Row| row.measured.nanoseconds / row.measured.gas;
+    let mut chosen: Vec<&Row> = rows.iter().filter(|row| row.workload.bound.is_none()).collect();
+    chosen.sort_by(|a, b| per_gas(a).total_cmp(&per_gas(b)));
+    let middle = chosen.get(chosen.len() / 2).map_or(f64::NAN, per_gas);
     println!(
-        "{:<46} {:>11} {:>9} {:>8} {:>6}  {:<20} {:>9}",
+        "{:<52} {:>11} {:>10} {:>8} {:>6}  {:<20} {:>9}",
         "workload", "ns/unit", "gas/unit", "ns/gas", "ratio", "price", "fits"
     );
     for row in rows {
-        let Measured { nanoseconds, gas, units } = row.measured;
-        let (nanoseconds, gas) = (nanoseconds / units as f64, gas as f64 / units as f64);
+        let Measured { nanoseconds, gas } = row.measured;
         // What the price would have to be for this row to lie at the median.
         let missing = nanoseconds / middle - gas;
         let fits = (row.workload.price_now() + missing * row.workload.price_scale()).max(0.0);
         println!(
-            "{:<46} {:>11.2} {:>9.2} {:>8.3} {:>6.2}  {:<20} {:>9.1}",
+            "{:<52} {nanoseconds:>11.2} {gas:>10.2} {:>8.3} {:>6.2}{} {:<20} {fits:>9.1}",
             row.workload.name,
-            nanoseconds,
-            gas,
-            nanoseconds / gas,
-            per_gas(row) / middle,
+            per_gas(&row),
+            per_gas(&row) / middle,
+            if row.workload.bound.is_some() { '*' } else { ' ' },
             row.workload.price,
-            fits,
         );
     }
-    let ratios: Vec<f64> = rows.iter().map(|row| per_gas(row) / middle).collect();
-    let within = ratios.iter().filter(|ratio| (0.5..=2.0).contains(*ratio)).count();
-    println!("median {middle:.3} ns/gas; {within} of {} rows within a factor of two", rows.len());
+    let outside = |row: &&&Row| !(0.5..=2.0).contains(&(per_gas(row) / middle));
+    let far: Vec<_> = chosen.iter().filter(outside).collect();
+    println!(
+        "\nmedian {middle:.3} ns/gas; {} of {} rows within a factor of two",
+        chosen.len() - far.len(),
+        chosen.len()
+    );
+    if let [lowest, .., highest] = &chosen[..] {
+        println!("ratios from {:.3} to {:.2}", per_gas(lowest) / middle, per_gas(highest) / middle);
+    }
+    for row in far {
+        println!("outside: {:.3}  {} ({})", per_gas(row) / middle, row.workload.name, row.workload.price);
+    }
+    for row in rows {
+        if let Some(bound) = row.workload.bound {
+            println!("* {}: {bound}", row.workload.name);
+        }
+    }
 }

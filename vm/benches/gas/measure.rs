@@ -1,10 +1,10 @@
 //! A workload, and running it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use travertine_gas::Schedule;
 use travertine_memory::Permissions;
-use travertine_vm::{Call, Engine, Image, Machine, NoHost, Outcome, Program, RunLimit, Segment, TrapCause};
+use travertine_vm::{Call, Engine, EngineKind, Image, Machine, NoHost, Program, RunLimit, Segment};
 
 use crate::assembler::{Code, program};
 
@@ -12,19 +12,51 @@ const CODE: u64 = 0x1_f000_0000;
 /// Where the data region starts; it has 4 GiB.
 pub(crate) const DATA: u64 = 0x2_0000_0000;
 pub(crate) const PAGE: u64 = 4096;
-/// How often a workload is run; the fastest run counts, since whatever disturbs one makes it slower.
-const RUNS: usize = 7;
+/// How often a workload is run at least; the fastest run counts, since whatever disturbs one makes it slower.
+const LEAST_RUNS: usize = 3;
+/// It is run more often, until it has taken this long or as many times.
+const ENOUGH: Duration = Duration::from_millis(250);
+const MOST_RUNS: usize = 15;
 
 /// How much of a call is timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Timed {
-    /// The loop alone: a run with twice the loops, less one with as many. What the first round touches cancels out.
-    Loop,
+    /// What it runs.
+    Run,
+    /// What it runs, by an engine that has not seen the program.
+    Cold,
     /// The whole call and its settlement.
     Call,
 }
 
-/// A program that does one thing over and over.
+/// What a call does.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Script {
+    /// What an earlier call has done, which is settled.
+    pub(crate) setup: Code,
+    pub(crate) prologue: Code,
+    pub(crate) body: Code,
+    /// Code 4,096 bytes behind the body.
+    pub(crate) far: Code,
+    /// How often the body runs.
+    pub(crate) loops: u64,
+    /// The first bytes of the data region; the rest is zero.
+    pub(crate) data: Vec<u8>,
+}
+
+impl Script {
+    /// A body that runs 1,000 times.
+    pub(crate) fn new(body: Code) -> Self {
+        Self { body, loops: 1000, ..Self::default() }
+    }
+
+    /// Code that runs once, and may have loops.
+    pub(crate) fn once(prologue: Code) -> Self {
+        Self { prologue, ..Self::default() }
+    }
+}
+
+/// Two programs that differ in how often they do one thing, or on how much.
 #[derive(Debug, Clone)]
 pub(crate) struct Workload {
     pub(crate) name: String,
@@ -32,52 +64,54 @@ pub(crate) struct Workload {
     pub(crate) group: Option<&'static str>,
     /// The price that the row is about: a field of the schedule.
     pub(crate) price: &'static str,
-    pub(crate) prologue: Code,
-    pub(crate) body: Code,
-    /// Code 4,096 bytes behind the body.
-    pub(crate) far: Code,
-    pub(crate) loops: u64,
-    /// What is priced happens this often in one loop.
+    pub(crate) less: Script,
+    pub(crate) more: Script,
+    /// What is priced happens this many times more often in `more`.
     pub(crate) units: u64,
-    /// The first bytes of the data region; the rest is zero.
-    pub(crate) data: Vec<u8>,
     pub(crate) timed: Timed,
+    /// Why the guest cannot do as much of it as it pays for, if that is so.
+    pub(crate) bound: Option<&'static str>,
 }
 
-/// What a workload took.
+/// What the units of a workload took together.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measured {
     pub(crate) nanoseconds: f64,
-    pub(crate) gas: u64,
-    pub(crate) units: u64,
-}
-
-impl Measured {
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a figure"
-    )]
-    pub(crate) fn picoseconds_per_unit(&self) -> u64 {
-        (self.nanoseconds * 1000.0 / self.units as f64) as u64
-    }
+    pub(crate) gas: f64,
 }
 
 impl Workload {
-    pub(crate) fn new(name: impl Into<String>, price: &'static str, body: Code, units: u64) -> Self {
-        Self {
-            name: name.into(),
-            group: None,
-            price,
-            prologue: Code::default(),
-            body,
-            far: Code::default(),
-            loops: 1000,
-            units,
-            data: Vec::new(),
-            timed: Timed::Loop,
-        }
+    /// A script, and the same with twice the loops, each of which has so many units.
+    pub(crate) fn new(name: impl Into<String>, price: &'static str, script: Script, units: u64) -> Self {
+        let (loops, more) = (script.loops, Script { loops: 2 * script.loops, ..script.clone() });
+        Self::difference(name, price, script, more, units * loops)
+    }
+
+    /// Two scripts of which the second does so many units more.
+    pub(crate) fn difference(
+        name: impl Into<String>,
+        price: &'static str,
+        less: Script,
+        more: Script,
+        units: u64,
+    ) -> Self {
+        Self { name: name.into(), group: None, price, less, more, units, timed: Timed::Run, bound: None }
+    }
+
+    /// The same, timed with the settlement.
+    pub(crate) fn settled(self) -> Self {
+        Self { timed: Timed::Call, ..self }
+    }
+
+    pub(crate) fn bounded(self, bound: &'static str) -> Self {
+        Self { bound: Some(bound), ..self }
+    }
+
+    /// Changes both scripts.
+    pub(crate) fn with(mut self, change: impl Fn(&mut Script)) -> Self {
+        change(&mut self.less);
+        change(&mut self.more);
+        self
     }
 
     /// The price as it is.
@@ -92,53 +126,72 @@ impl Workload {
         if self.price.ends_with("_64ths") { 64.0 } else { 1.0 }
     }
 
-    /// Runs it; nothing, if the machine does not have an instruction of it.
+    /// The difference of the two scripts' fastest runs, for each unit. They run in turn, so that what disturbs one disturbs both.
     #[allow(clippy::cast_precision_loss, reason = "short times")]
-    pub(crate) fn measure(&self) -> Option<Measured> {
-        let units = self.units * self.loops;
-        let (nanoseconds, gas) = self.fastest(self.loops)?;
-        if self.timed == Timed::Call {
-            return Some(Measured { nanoseconds: nanoseconds as f64, gas, units });
+    pub(crate) fn measure(&self) -> Measured {
+        let scripts = [&self.less, &self.more].map(|script| Prepared::new(script, self.timed));
+        let mut fastest = [(Duration::MAX, 0); 2];
+        let start = Instant::now();
+        let enough = |runs| runs >= LEAST_RUNS && (runs >= MOST_RUNS || start.elapsed() >= ENOUGH);
+        let mut runs = 0;
+        while !enough(runs) {
+            for (fastest, prepared) in fastest.iter_mut().zip(&scripts) {
+                *fastest = prepared.run(self.timed).min(*fastest);
+            }
+            runs += 1;
         }
-        let (twice, twice_gas) = self.fastest(2 * self.loops)?;
-        Some(Measured {
-            nanoseconds: twice.saturating_sub(nanoseconds).max(1) as f64,
-            gas: twice_gas - gas,
-            units,
-        })
+        let [(less, less_gas), (more, more_gas)] = fastest;
+        let units = self.units as f64;
+        let nanoseconds = more.as_nanos() as f64 - less.as_nanos() as f64;
+        Measured { nanoseconds: nanoseconds / units, gas: (more_gas as f64 - less_gas as f64) / units }
     }
+}
 
-    fn fastest(&self, loops: u64) -> Option<(u128, u64)> {
-        let machine = self.machine(loops);
-        let runs: Option<Vec<_>> = (0..RUNS).map(|_| run(&mut machine.clone(), self.timed)).collect();
-        runs?.into_iter().min()
-    }
+/// A script's program, and the machine that has done its setup.
+struct Prepared {
+    program: Program,
+    machine: Machine,
+}
 
-    fn machine(&self, loops: u64) -> Machine {
-        let code = program(&self.prologue, &self.body, &self.far, loops).bytes();
+impl Prepared {
+    fn new(script: &Script, timed: Timed) -> Self {
+        let code = program(script).bytes();
         let segment =
             |address, memory_size, data, permissions| Segment { address, memory_size, data, permissions };
         let segments = vec![
             segment(CODE, code.len() as u64, code, Permissions::READ_EXECUTE),
-            segment(DATA, 1 << 32, self.data.clone(), Permissions::READ_WRITE),
+            segment(DATA, 1 << 32, script.data.clone(), Permissions::READ_WRITE),
         ];
         let program = Program::new(Image::new(CODE, segments).expect("the segments are valid"));
-        Engine::default().instantiate(&program)
+        let mut machine = Engine::default().instantiate(&program);
+        machine.use_engine(EngineKind::Threaded);
+        if script.setup.len() > 0 {
+            let settlement = machine.call(&Call::new([], u64::MAX), &mut NoHost).expect("no page is missing");
+            assert!(settlement.outcome.is_success(), "the setup {}", settlement.outcome);
+        }
+        let prepared = Self { program, machine };
+        if timed != Timed::Cold {
+            // Decodes the code.
+            prepared.run(timed);
+        }
+        prepared
     }
-}
 
-/// Nanoseconds and gas of one call, or nothing if it has an instruction that is not there.
-fn run(machine: &mut Machine, timed: Timed) -> Option<(u128, u64)> {
-    let start = Instant::now();
-    machine.begin(&Call::new([], u64::MAX)).expect("the machine is idle");
-    let start = if timed == Timed::Loop { Instant::now() } else { start };
-    let outcome = machine.run(&mut NoHost, RunLimit::NONE).expect("no page is missing");
-    let ran = start.elapsed();
-    match outcome {
-        Outcome::Trapped(trap) if matches!(trap.cause, TrapCause::IllegalInstruction { .. }) => return None,
-        outcome => assert!(outcome.is_success(), "it {outcome}"),
+    /// Time and gas of one call.
+    fn run(&self, timed: Timed) -> (Duration, u64) {
+        let mut machine = match timed {
+            Timed::Cold => Engine::default().instantiate(&self.program),
+            Timed::Run | Timed::Call => self.machine.clone(),
+        };
+        machine.use_engine(EngineKind::Threaded);
+        let called = Instant::now();
+        machine.begin(&Call::new([1], u64::MAX)).expect("the machine is idle");
+        let started = Instant::now();
+        let outcome = machine.run(&mut NoHost, RunLimit::NONE).expect("no page is missing");
+        let ran = started.elapsed();
+        assert!(outcome.is_success(), "it {outcome}");
+        let settlement = machine.finish().expect("the call has ended");
+        let time = if timed == Timed::Call { called.elapsed() } else { ran };
+        (time, settlement.receipt.gas_used)
     }
-    let settlement = machine.finish().expect("the call has ended");
-    let elapsed = if timed == Timed::Loop { ran } else { start.elapsed() };
-    Some((elapsed.as_nanos(), settlement.receipt.gas_used))
 }

@@ -3,12 +3,14 @@
 use travertine_opcodes::Opcode;
 
 use crate::assembler::{A0, A1, A2, A3, A4, A5, A7, Code, T0, code};
-use crate::measure::{DATA, PAGE, Timed, Workload};
+use crate::measure::{DATA, PAGE, Script, Workload};
 
 /// Accesses in a loop, and loops: 4,096 pages.
 const BODY: usize = 64;
 const LOOPS: u64 = 64;
-const MIB: u64 = 1 << 20;
+/// Calls of `write` in a loop.
+const WRITES: u64 = 64;
+pub(crate) const MIB: u64 = 1 << 20;
 
 pub(crate) fn workloads() -> Vec<Workload> {
     [touches(), host_calls()].concat()
@@ -46,78 +48,68 @@ fn touches() -> Vec<Workload> {
             code.s(Opcode::Sd, T0, A1, 256 * chunk);
         });
     };
-    let touch = |name: &str, price, step, data, (prologue, body): (Code, Code)| Workload {
-        prologue,
-        data,
-        loops: LOOPS.min((1 << 32) / step / BODY as u64),
-        timed: Timed::Call,
-        ..Workload::new(name, price, body, BODY as u64)
+    let touch = |name: &str, price, step, data, (prologue, body): (Code, Code)| {
+        let loops = LOOPS.min((1 << 32) / step / BODY as u64) / 2;
+        let script = Script { prologue, loops, data, ..Script::new(body) };
+        Workload::new(name, price, script, BODY as u64).settled()
     };
+    let (read, write) = ("page_first_read", "page_first_write");
     let sparse = 2 * MIB;
     vec![
-        touch("first read: pages in a row", "page_first_read", PAGE, content(pages), walk(PAGE, load)),
-        touch("first read: empty pages, 2 MiB apart", "page_first_read", sparse, vec![], walk(sparse, load)),
-        touch("first write: pages in a row", "page_first_write", PAGE, content(pages), walk(PAGE, store)),
-        touch(
-            "first write: 8 words of pages in a row",
-            "page_first_write",
-            PAGE,
-            content(pages),
-            walk(PAGE, fill),
-        ),
-        touch("first write: empty pages in a row", "page_first_write", PAGE, vec![], walk(PAGE, store)),
-        touch(
-            "first write: empty pages, 2 MiB apart",
-            "page_first_write",
-            sparse,
-            vec![],
-            walk(sparse, store),
-        ),
+        touch("first read: pages in a row", read, PAGE, content(pages), walk(PAGE, load)),
+        touch("first read: empty pages, 2 MiB apart", read, sparse, vec![], walk(sparse, load)),
+        touch("first write: pages in a row", write, PAGE, content(pages), walk(PAGE, store)),
+        touch("first write: 8 words of pages in a row", write, PAGE, content(pages), walk(PAGE, fill)),
+        touch("first write: empty pages in a row", write, PAGE, vec![], walk(PAGE, store)),
+        touch("first write: empty pages, 2 MiB apart", write, sparse, vec![], walk(sparse, store)),
     ]
 }
 
-/// `write`s of this many bytes; what host calls cost without a host.
-fn write(name: &str, price: &'static str, bytes: u64, units: u64) -> Workload {
-    let calls: u64 = if bytes > PAGE { 1 } else { 64 };
-    let body = code(|code| {
-        (0..calls).for_each(|_| {
+/// Calls of `write` with so many bytes; what host calls cost without a host.
+fn write(bytes: u64) -> Script {
+    let calls = code(|code| {
+        (0..WRITES).for_each(|_| {
             code.i(Opcode::Addi, A0, 0, 1).ecall();
         });
     });
-    Workload {
-        prologue: code(|code| {
-            code.li(A7, 64).li(A1, DATA).li(A2, bytes);
-        }),
-        loops: if bytes > PAGE { 30 } else { 500 },
-        ..Workload::new(name, price, body, units * calls)
-    }
+    let prologue = code(|code| {
+        code.li(A7, 64).li(A1, DATA).li(A2, bytes);
+    });
+    Script { prologue, loops: if bytes > PAGE { 4 } else { 200 }, ..Script::new(calls) }
 }
 
-/// All 4,096 events that a call may have, with their part of the receipt.
-fn events(name: &str, price: &'static str, topics: u64, bytes: u64, units: u64) -> Workload {
+/// Half of the 4,096 events that a call may have, with their part of the receipt.
+fn events(topics: u64, bytes: u64) -> Script {
     let body = code(|code| {
         (0..BODY).for_each(|_| {
             code.r(Opcode::Add, A0, 0, A4).ecall();
         });
     });
-    Workload {
-        prologue: code(|code| {
-            code.li(A7, 0x1002).li(A4, DATA).li(A1, topics).li(A2, DATA).li(A3, bytes);
-        }),
-        loops: LOOPS,
-        timed: Timed::Call,
-        ..Workload::new(name, price, body, units * BODY as u64)
-    }
+    let prologue = code(|code| {
+        code.li(A7, 0x1002).li(A4, DATA).li(A1, topics).li(A2, DATA).li(A3, bytes);
+    });
+    Script { prologue, loops: LOOPS / 2, ..Script::new(body) }
 }
 
 fn host_calls() -> Vec<Workload> {
+    let bytes = |name: &str, less: u64, more: u64| {
+        let (from, to) = (write(less), write(more));
+        let to = Script { loops: from.loops.min(to.loops), ..to };
+        let from = Script { loops: to.loops, ..from };
+        let units = (more - less) * WRITES * to.loops;
+        Workload::difference(name, "host_byte_64ths", from, to, units)
+    };
+    let all = BODY as u64 * LOOPS / 2;
+    let event = |name: &str, price, topics, bytes, units| {
+        Workload::difference(name, price, events(0, 0), events(topics, bytes), units * all).settled()
+    };
     vec![
-        write("host call: write nothing", "host_call", 0, 1),
-        write("host call: write 64 bytes", "host_byte_64ths", 64, 64),
-        write("host call: write 4 KiB", "host_byte_64ths", PAGE, PAGE),
-        write("host call: write 1 MiB", "host_byte_64ths", MIB, MIB),
-        events("host call: log nothing", "log", 0, 0, 1),
-        events("host call: log 4 topics", "log_topic", 4, 0, 4),
-        events("host call: log 256 bytes", "log_byte_64ths", 0, 256, 256),
+        Workload::new("host call: write nothing", "host_call", write(0), WRITES),
+        bytes("host call: write bytes of 64", 0, 64),
+        bytes("host call: write bytes of a page", 64, PAGE - 64),
+        bytes("host call: write bytes of 1 MiB", PAGE, MIB),
+        Workload::new("host call: log nothing", "log", events(0, 0), BODY as u64).settled(),
+        event("host call: log topics", "log_topic", 4, 0, 4),
+        event("host call: log bytes", "log_byte_64ths", 0, 256, 256),
     ]
 }

@@ -10,6 +10,7 @@ use travertine_memory::{
     AllocationError, AllocationFailure, AllocationRequest, DEFAULT_COMPACTION_MOVES, PlaneChange, Property,
     RegionKind,
 };
+use travertine_merkle::layout::REGION_BYTES;
 
 use super::{Run, Stop};
 use crate::code::Op;
@@ -24,13 +25,28 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Ok(request) => request,
             Err(error) => return self.refuse(op, error),
         };
+        // Finding frames takes time by their number.
+        let bytes = if bytes <= REGION_BYTES { bytes } else { 0 };
+        self.afford(&self.cost(&allocation(bytes, 0)))?;
         let plan = match self.call.memory.plan_allocation(&request, self.prices) {
             Ok(plan) => plan,
+            Err(AllocationFailure::Refused(error @ AllocationError::Exhausted { regions, .. })) => {
+                self.charge(self.cost(&allocation(0, u64::from(regions) - 1)))?;
+                self.finish(op, error.code().cast_unsigned());
+                return Ok(());
+            }
             Err(failure) => return self.fail(op, failure),
         };
         let (kind, planes_before, planes_after) = planes(plan.planes());
         let extra_planes = plan.extra_planes();
-        let operation = Operation::Allocate { bytes, kind, planes_before, planes_after, extra_planes };
+        let operation = Operation::Allocate {
+            bytes,
+            kind,
+            planes_before,
+            planes_after,
+            extra_planes,
+            further_regions: plan.further_regions(),
+        };
         self.charge(self.cost(&operation).and(self.touch_cost(plan.touches())))?;
         self.note_planes(plan.planes());
         self.call.statistics.allocations += 1;
@@ -117,12 +133,15 @@ impl<H: Host + ?Sized> Run<'_, H> {
 
     fn compact_within(&mut self, op: Op, limit: u32) -> Result<(), Stop> {
         let (region, _) = self.sources(op);
+        let unpaid = self.prices.schedule().unpaid_moves(self.call.meter.remaining());
+        let limit = u32::try_from(unpaid).unwrap_or(u32::MAX).min(limit);
         let plan = match self.call.memory.plan_compaction(region, limit) {
             Ok(plan) => plan,
             Err(error) => return self.refuse(op, error),
         };
         let (moved_frames, scanned_planes) = (plan.moved_frames(), plan.scanned_planes());
-        self.charge(self.cost(&Operation::Compact { moved_frames, scanned_planes }))?;
+        let written_runs = plan.written_runs();
+        self.charge(self.cost(&Operation::Compact { moved_frames, scanned_planes, written_runs }))?;
         self.note_planes(plan.planes());
         let released = plan.released_bytes();
         self.call.statistics.compactions += u64::from(moved_frames > 0 || released > 0);
@@ -177,6 +196,18 @@ impl<H: Host + ?Sized> Run<'_, H> {
     fn finish(&mut self, op: Op, value: u64) {
         self.call.cpu.set(op.instruction.rd, value);
         self.advance(op);
+    }
+}
+
+/// An allocation that asks so many regions beyond the first, as far as it is known before its planes are.
+fn allocation(bytes: u64, further_regions: u64) -> Operation {
+    Operation::Allocate {
+        bytes,
+        kind: PlaneKind::Heap,
+        planes_before: 0,
+        planes_after: 0,
+        extra_planes: 0,
+        further_regions,
     }
 }
 

@@ -247,14 +247,16 @@ impl Model {
             Opcode::M3Alloc => {
                 let request = AllocationRequest::from_registers(a, b, self.owner).ok()?;
                 let plan = self.memory.plan_allocation(&request, &self.prices).ok()?;
-                let (planes, extra_planes) = (plan.planes(), plan.extra_planes());
-                let kind = plane_kind(planes.kind);
-                let (planes_before, planes_after) = (planes.before, planes.after);
-                let bytes = a;
-                self.pay(
-                    &Operation::Allocate { bytes, kind, planes_before, planes_after, extra_planes },
-                    Some(planes),
-                );
+                let planes = plan.planes();
+                let operation = Operation::Allocate {
+                    bytes: a,
+                    kind: plane_kind(planes.kind),
+                    planes_before: planes.before,
+                    planes_after: planes.after,
+                    extra_planes: plan.extra_planes(),
+                    further_regions: plan.further_regions(),
+                };
+                self.pay(&operation, Some(planes));
                 Some(self.memory.allocate(plan).packed())
             }
             Opcode::M3Free => {
@@ -281,8 +283,12 @@ impl Model {
             _ => {
                 let limit = u32::try_from(b).unwrap_or(u32::MAX).min(DEFAULT_COMPACTION_MOVES);
                 let plan = self.memory.plan_compaction(a, limit).ok()?;
-                let (moved_frames, scanned_planes) = (plan.moved_frames(), plan.scanned_planes());
-                self.pay(&Operation::Compact { moved_frames, scanned_planes }, Some(plan.planes()));
+                let operation = Operation::Compact {
+                    moved_frames: plan.moved_frames(),
+                    scanned_planes: plan.scanned_planes(),
+                    written_runs: plan.written_runs(),
+                };
+                self.pay(&operation, Some(plan.planes()));
                 let released = plan.released_bytes();
                 self.memory.compact(plan);
                 Some(released)

@@ -113,6 +113,8 @@ impl Linear {
         let compact = Operation::Compact {
             moved_frames: compaction.moved_bytes.div_ceil(PAGE_BYTES),
             scanned_planes: u64::from(self.planes),
+            // It has no records.
+            written_runs: 0,
         };
         let growth = |lacking: u32| {
             let after = u64::from(self.planes + lacking);
@@ -151,7 +153,14 @@ impl Allocator for Linear {
         self.addresses.push(place.address);
         let (planes_before, planes_after) = self.put(block, size, pinned, place);
         let kind = PlaneKind::Heap;
-        till.pay(&Operation::Allocate { bytes, kind, planes_before, planes_after, extra_planes: 0 });
+        till.pay(&Operation::Allocate {
+            bytes,
+            kind,
+            planes_before,
+            planes_after,
+            extra_planes: 0,
+            further_regions: 0,
+        });
         block
     }
 

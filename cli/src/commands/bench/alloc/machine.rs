@@ -37,8 +37,14 @@ impl Allocator for MachineAllocator {
         let request = AllocationRequest { flags, ..AllocationRequest::new(bytes, RegionKind::Heap) };
         let plan = self.memory.plan_allocation(&request, &Prices(till.schedule)).expect(ROOM);
         let PlaneChange { before: planes_before, after: planes_after, .. } = plan.planes();
-        let (kind, extra_planes) = (PlaneKind::Heap, plan.extra_planes());
-        till.pay(&Operation::Allocate { bytes, kind, planes_before, planes_after, extra_planes });
+        till.pay(&Operation::Allocate {
+            bytes,
+            kind: PlaneKind::Heap,
+            planes_before,
+            planes_after,
+            extra_planes: plan.extra_planes(),
+            further_regions: plan.further_regions(),
+        });
         self.addresses.push(self.memory.allocate(plan).packed());
         Block(self.addresses.len() - 1)
     }
