@@ -1,9 +1,10 @@
 //! Records of allocations, as commands show them.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use serde::Serialize;
-use travertine_memory::{AllocationFlags, RegionKind};
+use travertine_memory::{Address, AllocationFlags, RegionKind};
 use travertine_merkle::{AllocationRecord, Hash, ZERO_HASH};
 use travertine_vm::State;
 
@@ -38,6 +39,15 @@ impl From<AllocationRecord> for AllocationReport {
             fragment_count: record.fragment_count,
             fragments: Hex(record.fragments),
         }
+    }
+}
+
+/// On one line: number, bytes and address.
+impl fmt::Display for AllocationReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, address, size, .. } = self;
+        let place = Address::new(address.0).map_or_else(|_| address.to_string(), |at| at.to_string());
+        write!(f, "{id} ({} at {place})", counted(*size, "byte"))
     }
 }
 

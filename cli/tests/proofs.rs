@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ALICE, BOB, Ended, OWNER, Sandbox, contract, keys, string, text};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Bytes in a written page, across two pages of which one is zero, two regions, and an absent one.
 const CLAIMS: [&str; 8] =
@@ -186,7 +186,7 @@ fn free_slots_are_proven() {
     verify(&sandbox, "free", root, &["--allocation", "0", "--data", "00"]).refused("which");
     sandbox.run([&prove[..], &["16777216"]].concat()).refused("no slot");
     let listed = sandbox.run(["root", "--state", "token", "--allocations", "--json"]).expect(0).json();
-    let expected = serde_json::json!({"next": 1, "count": 0, "list": []});
+    let expected = json!({"next": 1, "count": 0, "list": []});
     assert_eq!(listed["allocations"], expected);
 }
 
@@ -210,7 +210,20 @@ fn a_call_is_proven_to_lead_from_root_to_root() {
     let report = verify(&elsewhere, "call", old, &["--new-root", new, "--json"]).expect(0).json();
     assert_eq!(keys(&report), ["claims", "paths", "reason", "root", "transition", "valid"]);
     let transition = &report["transition"];
-    assert_eq!(keys(transition), ["new_root", "new_settlements", "old_settlements", "pages"]);
+    let expected = [
+        "allocations",
+        "new_next_allocation",
+        "new_root",
+        "new_settlements",
+        "new_slots",
+        "old_next_allocation",
+        "old_settlements",
+        "old_slots",
+        "pages",
+        "regions",
+    ];
+    assert_eq!(keys(transition), expected);
+    assert_eq!((&transition["allocations"], &transition["regions"]), (&json!([]), &json!([])));
     assert_eq!((&transition["old_settlements"], &transition["new_settlements"]), (&2.into(), &3.into()));
     assert_eq!(transition["pages"], called["dirty_pages"]);
     assert_eq!(transition["pages"].as_array().unwrap().len(), 2);

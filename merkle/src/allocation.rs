@@ -32,6 +32,18 @@ pub struct AllocationRecord {
 }
 
 impl AllocationRecord {
+    /// All zero: stands for a free slot where a record is expected. No allocation has the number 0.
+    pub const FREE: Self = Self {
+        id: 0,
+        address: 0,
+        size: 0,
+        kind: 0,
+        flags: 0,
+        owner: ZERO_HASH,
+        fragment_count: 0,
+        fragments: ZERO_HASH,
+    };
+
     /// The chunks of the container, in the order of its fields.
     pub fn chunks(&self) -> [Hash; 8] {
         [
@@ -67,6 +79,11 @@ impl AllocationRecord {
     /// The container's root: its leaf in the list of allocations. That of a free slot is [`ZERO_HASH`].
     pub fn root(&self) -> Hash {
         merkleize(&self.chunks(), ALLOCATION_FIELDS)
+    }
+
+    /// The leaf of a slot that holds this, or is free if this is [`AllocationRecord::FREE`].
+    pub(crate) fn leaf(&self) -> Hash {
+        if *self == Self::FREE { ZERO_HASH } else { self.root() }
     }
 }
 

@@ -28,6 +28,9 @@ pub struct RegionHeader {
 }
 
 impl RegionHeader {
+    /// All zero: stands for an absent region where a header is expected. No region has a size of 0.
+    pub const ABSENT: Self = Self { meta: 0, size: 0 };
+
     /// The region's kind: bits 0 to 7 of `meta`.
     pub const fn kind(&self) -> u8 {
         self.meta.to_le_bytes()[0]

@@ -60,10 +60,11 @@ pub use multiproof::{
     MultiproofError, NodeOrigin, ProofNode, helper_indices, multiproof_nodes, verify_multiproof,
 };
 pub use proof::{
-    CHANGES_LIMIT, CLAIMED_BYTES_LIMIT, CLAIMS_LIMIT, ChangedRegion, Claim, ClaimError, DecodeError,
-    LimitError, MemoryProof, NODES_LIMIT, PROOF_BYTES_LIMIT, PROOF_VERSION, PageChange, ProveError,
-    ProveTransitionError, Proven, TRANSITION_BYTES_LIMIT, TRANSITION_VERSION, TransitionError,
-    TransitionProof, VerifyError, verify_memory_proof, verify_transition_proof,
+    CHANGES_LIMIT, CLAIMED_BYTES_LIMIT, CLAIMS_LIMIT, ChangedRecord, ChangedRegion, Claim, ClaimError,
+    DecodeError, LimitError, MemoryProof, NODES_LIMIT, PROOF_BYTES_LIMIT, PROOF_VERSION, PageChange,
+    ProveError, ProveTransitionError, Proven, RECORDS_LIMIT, StateCounts, TRANSITION_BYTES_LIMIT,
+    TRANSITION_VERSION, TransitionError, TransitionProof, VerifyError, verify_memory_proof,
+    verify_transition_proof,
 };
 #[cfg(feature = "json")]
 pub use proof::{JSON_BYTES_LIMIT, JsonError};

@@ -36,6 +36,28 @@ pub fn merkleize(chunks: &[Hash], limit: u64) -> Hash {
     layer[0]
 }
 
+/// The root over `2^depth` chunks of which those given, with their positions strictly ascending, are not zero. The cost is
+/// `depth` hashes for each at most.
+pub(crate) fn merkleize_sparse(mut chunks: Vec<(u32, Hash)>, depth: u32) -> Hash {
+    for level in 0..depth {
+        let mut parents = 0;
+        let mut next = 0;
+        while let Some(&(position, node)) = chunks.get(next) {
+            let sibling = chunks.get(next + 1).filter(|(other, _)| other ^ 1 == position);
+            next += 1 + usize::from(sibling.is_some());
+            let parent = match sibling {
+                Some((_, right)) => hash_pair(&node, right),
+                None if position % 2 == 0 => hash_pair(&node, zero_hash(level)),
+                None => hash_pair(zero_hash(level), &node),
+            };
+            chunks[parents] = (position / 2, parent);
+            parents += 1;
+        }
+        chunks.truncate(parents);
+    }
+    chunks.first().map_or(*zero_hash(depth), |(_, root)| *root)
+}
+
 /// The parents of `nodes`, of which the last has the sibling `zero` if their number is odd.
 fn hash_layer(nodes: &[Hash], zero: &Hash, parents: &mut [Hash]) {
     let (pairs, last) = nodes.split_at(nodes.len() & !1);

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Checks memory proofs of one claim with nothing but SHA-256.
+"""Checks memory proofs of one claim, and transition proofs, with nothing but SHA-256.
 
-Usage: check_proof.py ROOT ADDRESS LENGTH PROOF... for bytes, check_proof.py ROOT allocation SLOT PROOF... for a record.
+Usage: check_proof.py ROOT ADDRESS LENGTH PROOF... for bytes, check_proof.py ROOT allocation SLOT PROOF... for a record,
+check_proof.py OLD_ROOT transition NEW_ROOT PROOF... for transitions.
 
 Written from docs/proofs.md and the consensus specifications' ssz/merkle-proofs.md, not from the program that it
 judges. For each proof it prints `valid` and what is proven, or `invalid` and the reason: bytes in hex, or the fields of a
-record, or `free`. Exits with 0 if all are valid, 1 if one is not, 2 for unusable arguments.
+record, or `free`; of a transition how many regions, pages and records change. Exits with 0 if all are valid, 1 if one is not, 2 for unusable arguments.
 """
 
 import hashlib
@@ -147,17 +148,136 @@ def prove_allocation(leaf, slot, _):
     return " ".join(shown), {length_index, *chunks}
 
 
+# ---- Transitions -----------------------------------------------------------------------------------
+
+TRANSITION_VERSION = 2**32 + 2
+REGIONS_LIMIT, CHANGES_LIMIT, RECORDS_LIMIT, NODES_LIMIT = 2**8, 2**20, 2**17, 2**20
+ABSENT, FREE = (0, 0), bytes(112)
+
+
+def pair_hash(left, right):
+    return hashlib.sha256(left + right).digest()
+
+
+def chunk(integer):
+    return integer.to_bytes(CHUNK, "little")
+
+
+def vector_root(chunks):
+    """The root over a power of two of chunks."""
+    while len(chunks) > 1:
+        chunks = [pair_hash(*chunks[at : at + 2]) for at in range(0, len(chunks), 2)]
+    return chunks[0]
+
+
+def sparse_root(leaves, depth):
+    """The root over 2^depth leaves, of which those in the dictionary are not zero."""
+    zero = ZERO
+    for _ in range(depth):
+        parents = {position // 2 for position in leaves}
+        leaves = {at: pair_hash(leaves.get(2 * at, zero), leaves.get(2 * at + 1, zero)) for at in parents}
+        zero = pair_hash(zero, zero)
+    return leaves.get(0, zero)
+
+
+def record_leaf(record):
+    if record == FREE:
+        return ZERO
+    *integers, owner, fragment_count, fragments = struct.unpack("<5Q32sQ32s", record)
+    return vector_root([*map(chunk, integers), owner, chunk(fragment_count), fragments])
+
+
+def decode_transition(proof):
+    """Roots, pairs of leaves by index, helpers, and how many regions, pages and records are listed."""
+    demand(len(proof) >= 136, "too short")
+    version, old_root, new_root, *words = struct.unpack_from("<Q32s32s6Q4I", proof)
+    demand(version == TRANSITION_VERSION, "unknown version")
+    counts, offsets = [words[:3], words[3:6]], words[6:]
+    ends = offsets[1:] + [len(proof)]
+    demand(offsets[0] == 136 and all(a <= b for a, b in zip(offsets, ends)), "bad offsets")
+    lists = [proof[start:end] for start, end in zip(offsets, ends)]
+    regions = [struct.unpack("<5Q", region) for region in split(lists[0], 40, "regions")]
+    changes = [struct.unpack("<QQ32s32s", change) for change in split(lists[1], 80, "changes")]
+    records = [struct.unpack("<Q112s112s", record) for record in split(lists[2], 232, "records")]
+    helpers = split(lists[3], CHUNK, "helpers")
+    limits = zip([regions, changes, records, helpers], [REGIONS_LIMIT, CHANGES_LIMIT, RECORDS_LIMIT, NODES_LIMIT])
+    demand(all(len(elements) <= limit for elements, limit in limits), "a list is too long")
+    for keys in [[region[0] for region in regions], [change[:2] for change in changes], [record[0] for record in records]]:
+        demand(all(a < b for a, b in zip(keys, keys[1:])), "a list does not ascend")
+    demand({change[0] for change in changes} <= {region[0] for region in regions}, "a region is not listed")
+
+    # Settlements, the next allocation's number, the length of the list of allocations.
+    leaves = {index: tuple(map(chunk, pair)) for index, pair in zip([15, 11, 21], zip(*counts))}
+    for slot, *sides in records:
+        demand(sides[0] != sides[1], "a record does not change")
+        for record, (_, _, length) in zip(sides, counts):
+            demand(record == FREE or slot < length, "a record behind the end of the list")
+        demand(slot < ALLOCATIONS_LIMIT, "no such slot")
+        leaves[(20 << 24) + slot] = tuple(map(record_leaf, sides))
+    demand(all(length <= ALLOCATIONS_LIMIT for _, _, length in counts), "an impossible length")
+    for region, *header in regions:
+        own = [change[1:] for change in changes if change[0] == region]
+        leaves |= region_leaves(region, tuple(header[:2]), tuple(header[2:]), own)
+    return old_root, new_root, leaves, helpers, (len(regions), len(changes), len(records))
+
+
+def region_leaves(region, old, new, changes):
+    """The pairs of leaves of a region with these headers; changes are page, old leaf, new leaf."""
+    demand(region < 256, "no such region")
+    demand(old != new or changes, "a region does not change")
+    for meta, size in {old, new} - {ABSENT}:
+        demand(meta & 0xFF < GENERATIVE, "a kind whose cap has another shape")
+        demand(PAGE <= size <= REGION and size % PAGE == 0, "an impossible size")
+    index = 9 * 256 + region
+    depth = lambda size: (size // PAGE - 1).bit_length()
+    if old[1] == new[1] and old != ABSENT:
+        cap = 2 * index + 1
+        leaves = {2 * index: (chunk(old[0]), chunk(new[0])), 2 * cap: (chunk(old[1]),) * 2}
+        for page, before, after in changes:
+            demand(before != after, "a page does not change")
+            demand(page < old[1] // PAGE, "a page behind the end")
+            leaves[(2 * cap + 1 << depth(old[1])) + page] = (before, after)
+        return leaves
+    demand(all(change[1:] != (ZERO, ZERO) for change in changes), "a page of nothing")
+    sides = []
+    for side, (meta, size) in enumerate([old, new]):
+        pages = {change[0]: change[1 + side] for change in changes if change[1 + side] != ZERO}
+        demand(all(page < size // PAGE for page in pages), "a page behind the end")
+        cap = (meta, size) != ABSENT and pair_hash(chunk(size), sparse_root(pages, depth(size)))
+        sides.append(pair_hash(chunk(meta), cap) if cap else ZERO)
+    return {index: tuple(sides)}
+
+
+def check_transition(proof, old_root, new_root):
+    """How many regions, pages and records change, and nothing else."""
+    *roots, leaves, helpers, counts = decode_transition(proof)
+    demand(roots == [old_root, new_root], "made for other roots")
+    indices = sorted(leaves, reverse=True)
+    helpers_at = helper_indices(indices)
+    demand(len(helpers_at) == len(helpers), "too many or too few helpers")
+    for side, root in enumerate(roots):
+        nodes = {index: leaves[index][side] for index in indices} | dict(zip(helpers_at, helpers))
+        demand(multiproof_root(nodes) == root, "another root follows")
+    return "%d regions %d pages %d records" % counts
+
+
 def main():
     try:
         trusted_root = bytes.fromhex(sys.argv[1])
         assert len(trusted_root) == 32
-        if sys.argv[2] == "allocation":
+        if sys.argv[2] == "transition":
+            new_root = bytes.fromhex(sys.argv[3])
+            assert len(new_root) == 32
+            judge = lambda proof: check_transition(proof, trusted_root, new_root)
+        elif sys.argv[2] == "allocation":
             claim, prove = (2, int(sys.argv[3], 0), 0), prove_allocation
             assert 0 <= claim[1] < ALLOCATIONS_LIMIT
+            judge = lambda proof: check(proof, trusted_root, claim, prove)
         else:
             claim, prove = (0, int(sys.argv[2], 0), int(sys.argv[3], 0)), prove_bytes
             _, address, length = claim
             assert 0 <= address < 2**40 and length > 0 and address % REGION + length <= REGION
+            judge = lambda proof: check(proof, trusted_root, claim, prove)
         proofs = [open(path, "rb").read() for path in sys.argv[4:]]
         assert proofs
     except (AssertionError, IndexError, OSError, ValueError) as error:
@@ -166,7 +286,7 @@ def main():
     worst = 0
     for proof in proofs:
         try:
-            print("valid", check(proof, trusted_root, claim, prove))
+            print("valid", judge(proof))
         except Invalid as reason:
             print("invalid", reason)
             worst = 1

@@ -15,7 +15,7 @@ use travertine_memory::{
 use travertine_merkle::layout::{self, PAGE_BYTES, REGION_BYTES, STATE_VERSION, StateField};
 use travertine_merkle::{
     Claim, GeneralizedIndex, Hash, MemoryProof, RegionHeader, StateTree, hash_pair, uint64_chunk,
-    verify_memory_proof,
+    verify_memory_proof, verify_transition_proof,
 };
 use travertine_tests::{Random, fixtures};
 use travertine_vm::{IMAGE_VERSION, Machine, State};
@@ -96,7 +96,7 @@ fn dump_regions(memory: &Memory) -> Vec<Value> {
             "number": number,
             "kind": region.kind().code(),
             "permissions": region.permissions().bits(),
-            "flags": region.flags(),
+            "flags": region.meta() >> 16,
             "size": region.cap().size(),
             "pages": dump_pages(memory, number, region),
         })
@@ -273,6 +273,23 @@ fn allocations_have_the_roots_that_python_computes() {
     assert_eq!(lines(&output), roots);
 }
 
+/// The records that `ledger` has made itself, each proven on its own.
+#[test]
+fn python_accepts_the_proofs_of_a_contracts_allocations() {
+    let folder = folder("ledger_allocations");
+    let machine = fixtures::named("ledger").settled();
+    let records = machine.state().memory().allocations();
+    assert!(records.len() >= 2);
+    for (slot, record) in records.iter() {
+        let path = folder.join(format!("{slot}.proof"));
+        let claim = Claim::allocation(slot);
+        fs::write(&path, machine.state().prove(&[claim]).unwrap().encode().unwrap()).unwrap();
+        let arguments = [hex::encode(machine.root()), "allocation".to_owned(), slot.to_string(), text(&path)];
+        let Some(output) = python("check_proof.py", &arguments) else { return };
+        assert_eq!(lines(&output), [printed(Some(record))], "slot {slot}");
+    }
+}
+
 /// What `check_proof.py` prints of a record.
 fn printed(record: Option<&Allocation>) -> String {
     let Some(record) = record.map(Allocation::record) else { return "valid free".to_owned() };
@@ -326,6 +343,59 @@ fn python_accepts_and_refuses_the_same_proofs_of_allocations() {
             assert_eq!(ours.is_ok(), index == 0, "slot {slot}, {index}: {verdict}");
         }
     }
+}
+
+/// Every call of `ledger` and some of `orders` that succeed: regions appear, records of all kinds change.
+#[test]
+fn python_accepts_and_refuses_the_same_transitions() {
+    let folder = folder("check_transition");
+    let mut random = Random::new(26);
+    let (mut allocating, mut opening) = (0, 0);
+    for (name, calls) in [("ledger", usize::MAX), ("orders", 12)] {
+        let fixture = fixtures::named(name);
+        let mut machine = fixture.machine();
+        for (number, expected) in fixture.calls.iter().take(calls).enumerate() {
+            let old = machine.state().clone();
+            let settlement = machine.call(&expected.call, &mut fixtures::Console::default()).unwrap();
+            if !settlement.outcome.is_success() {
+                continue;
+            }
+            let (old_root, new_root) = (old.root(), machine.root());
+            let proof = old.prove_transition(machine.state(), &settlement.receipt).unwrap();
+            let (regions, pages, records) = (proof.regions.len(), proof.changes.len(), proof.records.len());
+            allocating += usize::from(records > 0);
+            opening += proof.regions.iter().filter(|region| region.old.size == 0).count();
+            let proof = proof.encode().unwrap();
+            let mut proofs = vec![proof.clone()];
+            for _ in 0..8 {
+                let mut flipped = proof.clone();
+                let bit = random.below(8 * proof.len() as u64);
+                flipped[usize::try_from(bit / 8).unwrap()] ^= 1 << (bit % 8);
+                proofs.push(flipped);
+            }
+            let mut arguments = vec![hex::encode(old_root), "transition".to_owned(), hex::encode(new_root)];
+            for (index, proof) in proofs.iter().enumerate() {
+                let path = folder.join(format!("{name}-{number}-{index}.proof"));
+                fs::write(&path, proof).unwrap();
+                arguments.push(text(&path));
+            }
+            let Some(output) = python("check_proof.py", &arguments) else { return };
+            let verdicts = lines(&output);
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(verdicts.len(), proofs.len(), "{name}, call {number}: {error}");
+            let counts = format!("valid {regions} regions {pages} pages {records} records");
+            assert_eq!(verdicts[0], counts, "{name}, call {number}");
+            for (index, (proof, verdict)) in proofs.iter().zip(&verdicts).enumerate() {
+                let ours = verify_transition_proof(proof, &old_root, &new_root);
+                let what = format!("{name}, call {number}, {index}: {verdict}, {ours:?}");
+                assert_eq!((ours.is_ok(), verdict.starts_with("valid ")), (index == 0, index == 0), "{what}");
+            }
+        }
+    }
+    assert!(
+        allocating >= 15 && opening >= 3,
+        "{allocating} calls that allocate, {opening} regions that appear"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use travertine_tests::Random;
 use travertine_tests::fixtures::{self, Console};
 use travertine_vm::{Call, Machine};
 
-const FIXTURES: [&str; 5] = ["counter", "token", "guestbook", "sieve", "torture_high"];
+const FIXTURES: [&str; 6] = ["counter", "token", "guestbook", "ledger", "sieve", "torture_high"];
 /// The longest claim that is drawn, in bytes: more than a plane.
 const LONGEST: u64 = PLANE_BYTES + 3 * PAGE_BYTES;
 

@@ -27,7 +27,8 @@ fn summary(receipt: &Receipt) -> Value {
     json!({
         "outcome": [outcome.kind, outcome.code, outcome.pc, outcome.detail, outcome.fault, outcome.entry],
         "gas_used": receipt.gas_used,
-        "bill": [bill.instructions, bill.memory, bill.host],
+        "bill": [bill.instructions, bill.memory, bill.allocation, bill.host],
+        "refund": receipt.refund,
         "dirty_pages": receipt.dirty_pages.len(),
         "old_root": hex::encode(receipt.old_root()),
         "new_root": hex::encode(receipt.new_root()),

@@ -95,10 +95,11 @@ impl State {
         MemoryProof::prove(self, claims)
     }
 
-    /// A proof that the root of `new` follows from that of this state by the page changes of a call's `receipt`.
+    /// A proof that the root of `new` follows from that of this state by the page changes of a call's `receipt`, and by what
+    /// the call allocated.
     ///
     /// # Errors
-    /// [`ProveTransitionError`] if the states differ in other things, too, apart from how often they settled.
+    /// [`ProveTransitionError`] if the states differ in other things, too, or in more than a proof can list.
     pub fn prove_transition(
         &self,
         new: &Self,

@@ -41,9 +41,9 @@ properties! {
     /// Runs of frames that hold the allocation.
     Fragments "fragments";
     /// Address of the allocation's first byte.
-    Start "start";
+    Start "allocation start";
     /// Bytes that were asked for.
-    Size "size";
+    Size "allocation size";
     /// Flags of the allocation.
     Flags "flags";
     /// Planes of the region's budget.

@@ -15,10 +15,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 use super::{
-    ChangedRegion, Claim, LimitError, MemoryProof, PROOF_VERSION, PageChange, TRANSITION_BYTES_LIMIT,
-    TRANSITION_VERSION, TransitionProof,
+    ChangedRecord, ChangedRegion, Claim, LimitError, MemoryProof, PROOF_VERSION, PageChange, StateCounts,
+    TRANSITION_BYTES_LIMIT, TRANSITION_VERSION, TransitionProof,
 };
+use crate::allocation::AllocationRecord;
 use crate::hash::{Hash, ZERO_HASH};
+use crate::leaf::RegionHeader;
 
 /// Bytes of the longest JSON form that is read: no proof takes more than this without needless white space.
 pub const JSON_BYTES_LIMIT: usize = 4 * TRANSITION_BYTES_LIMIT;
@@ -106,7 +108,10 @@ impl TransitionProof {
     pub fn to_json(&self) -> Result<String, LimitError> {
         self.check_limits()?;
         let region = |it: &ChangedRegion| {
-            Object(RegionForm { region: Uint(it.region), meta: Uint(it.meta), size: Uint(it.size) })
+            Object(RegionForm { region: Uint(it.region), old: it.old.into(), new: it.new.into() })
+        };
+        let record = |it: &ChangedRecord| {
+            Object(ChangedRecordForm { slot: Uint(it.slot), old: it.old.into(), new: it.new.into() })
         };
         let change = |it: &PageChange| {
             Object(ChangeForm {
@@ -120,10 +125,11 @@ impl TransitionProof {
             version: Uint(self.version),
             old_root: Bytes32(self.old_root),
             new_root: Bytes32(self.new_root),
-            old_settlements: Uint(self.old_settlements),
-            new_settlements: Uint(self.new_settlements),
+            old: self.old.into(),
+            new: self.new.into(),
             regions: self.regions.iter().map(region).collect(),
             changes: self.changes.iter().map(change).collect(),
+            records: self.records.iter().map(record).collect(),
             helpers: self.helpers.iter().copied().map(Bytes32).collect(),
         }))
     }
@@ -137,8 +143,13 @@ impl TransitionProof {
         check_version(form.version, TRANSITION_VERSION)?;
         let region = |Object(it): Object<RegionForm>| ChangedRegion {
             region: it.region.0,
-            meta: it.meta.0,
-            size: it.size.0,
+            old: it.old.into(),
+            new: it.new.into(),
+        };
+        let record = |Object(it): Object<ChangedRecordForm>| ChangedRecord {
+            slot: it.slot.0,
+            old: it.old.into(),
+            new: it.new.into(),
         };
         let change = |Object(it): Object<ChangeForm>| PageChange {
             region: it.region.0,
@@ -150,10 +161,11 @@ impl TransitionProof {
             version: form.version.0,
             old_root: form.old_root.0,
             new_root: form.new_root.0,
-            old_settlements: form.old_settlements.0,
-            new_settlements: form.new_settlements.0,
+            old: form.old.into(),
+            new: form.new.into(),
             regions: form.regions.into_iter().map(region).collect(),
             changes: form.changes.into_iter().map(change).collect(),
+            records: form.records.into_iter().map(record).collect(),
             helpers: form.helpers.into_iter().map(|node| node.0).collect(),
         };
         proof.check_limits()?;
@@ -203,10 +215,11 @@ struct TransitionForm {
     version: Uint,
     old_root: Bytes32,
     new_root: Bytes32,
-    old_settlements: Uint,
-    new_settlements: Uint,
+    old: Object<CountsForm>,
+    new: Object<CountsForm>,
     regions: Vec<Object<RegionForm>>,
     changes: Vec<Object<ChangeForm>>,
+    records: Vec<Object<ChangedRecordForm>>,
     helpers: Vec<Bytes32>,
 }
 
@@ -214,8 +227,52 @@ struct TransitionForm {
 #[serde(deny_unknown_fields)]
 struct RegionForm {
     region: Uint,
-    meta: Uint,
+    old: Object<HeaderForm>,
+    new: Object<HeaderForm>,
+}
+
+/// The JSON form of a container inside of another one, and how it becomes the container and back.
+macro_rules! inner_form {
+    ($form:ident of $container:ident { $($field:ident: $type:ident,)* }) => {
+        #[derive(Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct $form {
+            $($field: $type,)*
+        }
+
+        impl From<$container> for Object<$form> {
+            fn from(container: $container) -> Self {
+                Self($form { $($field: $type(container.$field),)* })
+            }
+        }
+
+        impl From<Object<$form>> for $container {
+            fn from(Object(form): Object<$form>) -> Self {
+                Self { $($field: form.$field.0,)* }
+            }
+        }
+    };
+}
+
+inner_form!(HeaderForm of RegionHeader { meta: Uint, size: Uint, });
+inner_form!(CountsForm of StateCounts { settlements: Uint, next_allocation: Uint, slots: Uint, });
+inner_form!(RecordForm of AllocationRecord {
+    id: Uint,
+    address: Uint,
     size: Uint,
+    kind: Uint,
+    flags: Uint,
+    owner: Bytes32,
+    fragment_count: Uint,
+    fragments: Bytes32,
+});
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangedRecordForm {
+    slot: Uint,
+    old: Object<RecordForm>,
+    new: Object<RecordForm>,
 }
 
 #[derive(Serialize, Deserialize)]

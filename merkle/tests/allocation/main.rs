@@ -10,11 +10,8 @@ mod twin;
 use std::alloc::System;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use travertine_merkle::layout::{PAGE_BYTES, REGION_BYTES, StateField};
-use travertine_merkle::{
-    Claim, MemoryProof, StateTree, TransitionProof, layout, uint64_chunk, verify_memory_proof,
-    verify_transition_proof,
-};
+use travertine_merkle::layout::{PAGE_BYTES, REGION_BYTES};
+use travertine_merkle::{Claim, MemoryProof, TransitionProof, verify_memory_proof, verify_transition_proof};
 use twin::{Allocations, Cap, State, lcg, lcg_page, meta, record};
 
 #[global_allocator]
@@ -67,6 +64,8 @@ fn state(pages: u32) -> State {
     State {
         regions: [(2, (meta(3, 3, 0), cap)), (7, (meta(4, 3, 0), small))].into(),
         allocations: Some(allocations),
+        next_allocation: Some(1),
+        settlements: Some(0),
     }
 }
 
@@ -113,41 +112,21 @@ fn verifiers_allocate_in_proportion_to_the_proof() {
     transitions(&state);
 }
 
-struct Settled(State, u64);
-
-impl StateTree for Settled {
-    fn node(&self, index: travertine_merkle::GeneralizedIndex) -> Option<travertine_merkle::Hash> {
-        let settlements = layout::field(StateField::Settlements);
-        if index == settlements {
-            return Some(uint64_chunk(self.1));
-        }
-        if index.is_ancestor_of(settlements) {
-            let [left, right] = [index.left().unwrap(), index.right().unwrap()].map(|child| self.node(child));
-            return Some(travertine_merkle::hash_pair(&left?, &right?));
-        }
-        self.0.node(index)
-    }
-
-    fn region(&self, region: u8) -> Option<travertine_merkle::RegionHeader> {
-        self.0.region(region)
-    }
-
-    fn page_is_zero(&self, region: u8, page: u32) -> bool {
-        self.0.page_is_zero(region, page)
-    }
-}
-
 fn transitions(old: &State) {
     for changed in [0, 1, 30, 150] {
-        let mut new = old.clone();
-        let pages: Vec<_> = (0..changed).map(|page| (2, 7 * page)).collect();
+        let mut new = State { settlements: Some(1), next_allocation: Some(77), ..old.clone() };
+        let mut pages: Vec<_> = (0..changed).map(|page| (2, 7 * page)).collect();
         for &(region, page) in &pages {
             new.regions.get_mut(&region).unwrap().1.pages.insert(page, lcg_page(1000 + u64::from(page)));
         }
-        let (old, new) = (Settled(old.clone(), 1), Settled(new, 2));
-        let root = travertine_merkle::GeneralizedIndex::ROOT;
-        let (old_root, new_root) = (old.node(root).unwrap(), new.node(root).unwrap());
-        let encoded = TransitionProof::prove(&old, &new, pages).unwrap().encode().unwrap();
+        // Records change, and a region with as many pages appears.
+        let records = &mut new.allocations.as_mut().unwrap().0;
+        records.extend((0..u64::from(changed.min(30))).map(|slot| (3 * slot, record(5000 + slot))));
+        let opened = (0..changed).map(|page| (5 * page, lcg_page(3000 + u64::from(page)))).collect();
+        new.regions.insert(9, (meta(4, 3, 0), Cap { size: REGION_BYTES, pages: opened }));
+        pages.extend((0..changed).map(|page| (9, 5 * page)));
+        let (old_root, new_root) = (old.root(), new.root());
+        let encoded = TransitionProof::prove(old, &new, pages).unwrap().encode().unwrap();
         let check = |proof: &[u8]| {
             bounded(proof.len(), 0, || verify_transition_proof(proof, &old_root, &new_root).is_ok())
         };

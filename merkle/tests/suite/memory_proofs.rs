@@ -37,12 +37,16 @@ pub(crate) fn any_state() -> impl Strategy<Value = State> {
     let header = (0..9_u8, any::<u8>(), 0..1_u64 << 48)
         .prop_map(|(kind, permissions, flags)| meta(kind, permissions, flags));
     let regions = btree_map(any::<u8>(), (header, any_cap()), 1..4);
-    (regions, any_allocations())
-        .prop_map(|(regions, allocations)| State { regions, allocations: Some(allocations) })
+    (regions, any_allocations()).prop_map(|(regions, allocations)| State {
+        regions,
+        allocations: Some(allocations),
+        next_allocation: Some(1),
+        settlements: Some(0),
+    })
 }
 
 /// Few records or none, in the first slots and anywhere.
-fn any_allocations() -> impl Strategy<Value = Allocations> {
+pub(crate) fn any_allocations() -> impl Strategy<Value = Allocations> {
     let slot = prop_oneof![0..10_u64, 0..ALLOCATIONS_LIMIT, Just(ALLOCATIONS_LIMIT - 1)];
     btree_map(slot, any::<u64>().prop_map(record), 0..5).prop_map(Allocations)
 }
@@ -235,6 +239,8 @@ pub(crate) fn sample_state() -> State {
         ]
         .into(),
         allocations: Some(Allocations([0, 2, 77].map(|slot| (slot, record(slot))).into())),
+        next_allocation: Some(78),
+        settlements: Some(40),
     }
 }
 

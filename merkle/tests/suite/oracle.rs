@@ -5,8 +5,11 @@ use proptest::prelude::*;
 use ssz_rs::prelude::*;
 use travertine_merkle as merkle;
 use travertine_merkle::{
-    ChangedRegion, Claim, MemoryProof, PageChange, TransitionProof, merkleize, mix_in_length,
+    AllocationRecord, ChangedRecord, ChangedRegion, Claim, MemoryProof, PageChange, RegionHeader,
+    StateCounts, TransitionProof, merkleize, mix_in_length,
 };
+
+use crate::twin::record;
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
 struct OracleClaim {
@@ -26,10 +29,42 @@ struct OracleProof {
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
-struct OracleRegion {
-    region: u64,
+struct OracleHeader {
     meta: u64,
     size: u64,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
+struct OracleRegion {
+    region: u64,
+    old: OracleHeader,
+    new: OracleHeader,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
+struct OracleCounts {
+    settlements: u64,
+    next_allocation: u64,
+    slots: u64,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
+struct OracleRecord {
+    id: u64,
+    address: u64,
+    size: u64,
+    kind: u64,
+    flags: u64,
+    owner: Vector<u8, 32>,
+    fragment_count: u64,
+    fragments: Vector<u8, 32>,
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
+struct OracleChangedRecord {
+    slot: u64,
+    old: OracleRecord,
+    new: OracleRecord,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
@@ -45,15 +80,35 @@ struct OracleTransition {
     version: u64,
     old_root: Vector<u8, 32>,
     new_root: Vector<u8, 32>,
-    old_settlements: u64,
-    new_settlements: u64,
+    old: OracleCounts,
+    new: OracleCounts,
     regions: List<OracleRegion, 256>,
     changes: List<OracleChange, 1_048_576>,
+    records: List<OracleChangedRecord, 131_072>,
     helpers: List<Vector<u8, 32>, 1_048_576>,
 }
 
 fn oracle_transition(proof: &TransitionProof) -> OracleTransition {
-    let region = |it: &ChangedRegion| OracleRegion { region: it.region, meta: it.meta, size: it.size };
+    let header = |it: RegionHeader| OracleHeader { meta: it.meta, size: it.size };
+    let region =
+        |it: &ChangedRegion| OracleRegion { region: it.region, old: header(it.old), new: header(it.new) };
+    let counts = |it: StateCounts| OracleCounts {
+        settlements: it.settlements,
+        next_allocation: it.next_allocation,
+        slots: it.slots,
+    };
+    let record = |it: AllocationRecord| OracleRecord {
+        id: it.id,
+        address: it.address,
+        size: it.size,
+        kind: it.kind,
+        flags: it.flags,
+        owner: bytes32(it.owner),
+        fragment_count: it.fragment_count,
+        fragments: bytes32(it.fragments),
+    };
+    let changed_record =
+        |it: &ChangedRecord| OracleChangedRecord { slot: it.slot, old: record(it.old), new: record(it.new) };
     let change = |it: &PageChange| OracleChange {
         region: it.region,
         page: it.page,
@@ -64,37 +119,48 @@ fn oracle_transition(proof: &TransitionProof) -> OracleTransition {
         version: proof.version,
         old_root: bytes32(proof.old_root),
         new_root: bytes32(proof.new_root),
-        old_settlements: proof.old_settlements,
-        new_settlements: proof.new_settlements,
+        old: counts(proof.old),
+        new: counts(proof.new),
         regions: proof.regions.iter().map(region).collect::<Vec<_>>().try_into().unwrap(),
         changes: proof.changes.iter().map(change).collect::<Vec<_>>().try_into().unwrap(),
+        records: proof.records.iter().map(changed_record).collect::<Vec<_>>().try_into().unwrap(),
         helpers: nodes(&proof.helpers),
     }
 }
 
 pub(crate) fn any_transition() -> impl Strategy<Value = TransitionProof> {
     let hash = any::<[u8; 32]>;
+    let header = || any::<(u64, u64)>().prop_map(|(meta, size)| RegionHeader { meta, size });
     let region =
-        any::<(u64, u64, u64)>().prop_map(|(region, meta, size)| ChangedRegion { region, meta, size });
+        (any::<u64>(), header(), header()).prop_map(|(region, old, new)| ChangedRegion { region, old, new });
+    let counts = || {
+        any::<(u64, u64, u64)>().prop_map(|(settlements, next_allocation, slots)| StateCounts {
+            settlements,
+            next_allocation,
+            slots,
+        })
+    };
+    let any_record = || prop_oneof![Just(AllocationRecord::FREE), any::<u64>().prop_map(record)];
+    let changed_record = (any::<u64>(), any_record(), any_record())
+        .prop_map(|(slot, old, new)| ChangedRecord { slot, old, new });
     let change = (any::<(u64, u64)>(), hash(), hash()).prop_map(|((region, page), old, new)| PageChange {
         region,
         page,
         old,
         new,
     });
-    let lists = (vec(region, 0..4), vec(change, 0..5), vec(hash(), 0..9));
-    (any::<(u64, u64)>(), hash(), hash(), lists).prop_map(
-        |((old_settlements, new_settlements), old_root, new_root, (regions, changes, helpers))| {
-            TransitionProof {
-                version: merkle::TRANSITION_VERSION,
-                old_root,
-                new_root,
-                old_settlements,
-                new_settlements,
-                regions,
-                changes,
-                helpers,
-            }
+    let lists = (vec(region, 0..4), vec(change, 0..5), vec(changed_record, 0..4), vec(hash(), 0..9));
+    (counts(), counts(), hash(), hash(), lists).prop_map(
+        |(old, new, old_root, new_root, (regions, changes, records, helpers))| TransitionProof {
+            version: merkle::TRANSITION_VERSION,
+            old_root,
+            new_root,
+            old,
+            new,
+            regions,
+            changes,
+            records,
+            helpers,
         },
     )
 }

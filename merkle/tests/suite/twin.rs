@@ -105,7 +105,7 @@ pub(crate) fn path(index: GeneralizedIndex) -> Vec<bool> {
 pub(crate) struct Allocations(pub(crate) BTreeMap<u64, AllocationRecord>);
 
 impl Allocations {
-    fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.0.keys().next_back().map_or(0, |last| last + 1)
     }
 
@@ -154,11 +154,13 @@ pub(crate) fn record(seed: u64) -> AllocationRecord {
     }
 }
 
-/// A settled state: regions, allocations, and arbitrary chunks for the other fields.
+/// A settled state: regions, allocations, counts, and arbitrary chunks for the other fields.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
+    /// `None`, here and below: an arbitrary chunk, too.
+    pub(crate) next_allocation: Option<u64>,
+    pub(crate) settlements: Option<u64>,
     pub(crate) regions: BTreeMap<u8, (u64, Cap)>,
-    /// `None`: an arbitrary chunk, too.
     pub(crate) allocations: Option<Allocations>,
 }
 
@@ -175,6 +177,13 @@ impl State {
 
     fn fields(&self) -> Vec<Hash> {
         let mut fields: Vec<Hash> = (0..8).map(|field| [field + 0x40; 32]).collect();
+        for (field, count) in
+            [(StateField::NextAllocation, self.next_allocation), (StateField::Settlements, self.settlements)]
+        {
+            if let Some(count) = count {
+                fields[field as usize] = uint64_chunk(count);
+            }
+        }
         fields[StateField::Regions as usize] = merkleize(&self.region_leaves(), 256);
         if let Some(root) = self.allocations.as_ref().and_then(|allocations| allocations.node(&[])) {
             fields[StateField::Allocations as usize] = root;

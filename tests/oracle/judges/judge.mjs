@@ -4,6 +4,7 @@
 // LIBRARIES is the folder `node_modules` that the library is installed in. judge.py describes the questions and the
 // answers. The library finds the places of the helpers, builds the tree and hashes it.
 
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -46,6 +47,90 @@ function decode(bytes) {
   };
 }
 
+const hash = (left, right) => createHash("sha256").update(left).update(right).digest();
+
+/** The chunk of an integer. */
+function chunk(integer) {
+  const bytes = Buffer.alloc(NODE_BYTES);
+  bytes.writeBigUInt64LE(integer);
+  return bytes;
+}
+
+/** The root over a power of two of chunks. */
+function vectorRoot(chunks) {
+  if (chunks.length === 1) return chunks[0];
+  return vectorRoot(chunks.filter((_, i) => i % 2 === 0).map((left, i) => hash(left, chunks[2 * i + 1])));
+}
+
+/** The leaf of an allocation record's bytes: zero if they are. */
+function recordLeaf(record) {
+  if (record.every((byte) => byte === 0)) return Buffer.alloc(NODE_BYTES);
+  const word = (at) => chunk(record.readBigUInt64LE(at));
+  const [owner, fragments] = [record.subarray(40, 72), record.subarray(80, 112)];
+  return vectorRoot([...[0, 8, 16, 24, 32].map(word), owner, word(72), fragments]);
+}
+
+/** The leaf of a region with these pages: a map from page to leaf. */
+function regionLeaf(meta, size, pages) {
+  const isZero = (node) => node.every((byte) => byte === 0);
+  demand([...pages].every(([page, leaf]) => page < size / 4096n || isZero(leaf)), "a page behind the end");
+  if (size === 0n) return Buffer.alloc(NODE_BYTES);
+  let [zero, nodes] = [Buffer.alloc(NODE_BYTES), pages];
+  for (let width = size / 4096n; width > 1n; width = (width + 1n) / 2n) {
+    const parents = new Map();
+    for (const at of nodes.keys()) {
+      const [left, right] = [at & ~1n, at | 1n].map((child) => nodes.get(child) ?? zero);
+      parents.set(at >> 1n, hash(left, right));
+    }
+    [zero, nodes] = [hash(zero, zero), parents];
+  }
+  return hash(chunk(meta), hash(chunk(size), nodes.get(0n) ?? zero));
+}
+
+/** The two multiproofs of a transition proof, each with its root; docs/proofs.md says which leaves there are. */
+function decodeTransition(bytes) {
+  demand(bytes.length >= 136 && bytes.readBigUInt64LE(0) === 2n ** 32n + 2n, "too short, or of an unknown version");
+  const bounds = [120, 124, 128, 132].map((at) => bytes.readUInt32LE(at)).concat(bytes.length);
+  demand(bounds[0] === 136 && bounds.slice(1).every((end, i) => bounds[i] <= end), "bad offsets");
+  const list = (i, size) => split(bytes.subarray(bounds[i], bounds[i + 1]), size);
+  const words = (element, count) => Array.from({ length: count }, (_, i) => element.readBigUInt64LE(8 * i));
+  const leaves = new Map([15n, 11n, 21n].map((index, i) => [index, [72, 96].map((at) => chunk(bytes.readBigUInt64LE(at + 8 * i)))]));
+  const changes = list(1, 80).map((change) => [...words(change, 2), change.subarray(16, 48), change.subarray(48)]);
+  for (const element of list(0, 40)) {
+    const [region, oldMeta, oldSize, newMeta, newSize] = words(element, 5);
+    const own = changes.filter((change) => change[0] === region);
+    const index = 9n * 256n + region;
+    if (oldSize === newSize) {
+      leaves.set(2n * index, [chunk(oldMeta), chunk(newMeta)]);
+      leaves.set(2n * (2n * index + 1n), [chunk(oldSize), chunk(newSize)]);
+      const depth = BigInt((oldSize / 4096n - 1n).toString(2).replace(/^0$/, "").length);
+      const pages = (2n * (2n * index + 1n) + 1n) << depth;
+      for (const [, page, before, after] of own) leaves.set(pages + page, [before, after]);
+    } else {
+      const pages = (side) => new Map(own.map((change) => [change[1], change[2 + side]]));
+      leaves.set(index, [regionLeaf(oldMeta, oldSize, pages(0)), regionLeaf(newMeta, newSize, pages(1))]);
+    }
+  }
+  for (const record of list(2, 232)) {
+    const sides = [record.subarray(8, 120), record.subarray(120)];
+    leaves.set((20n << 24n) + record.readBigUInt64LE(0), sides.map(recordLeaf));
+  }
+  const gindices = [...leaves.keys()].sort((a, b) => (a < b ? 1 : -1));
+  const witnesses = list(3, NODE_BYTES);
+  return [0, 1].map((side) => ({
+    root: toHex(bytes.subarray(8 + 32 * side, 40 + 32 * side)),
+    proof: { type: "multi", gindices, leaves: gindices.map((index) => leaves.get(index)[side]), witnesses },
+  }));
+}
+
+/** The roots of a question, each with what must lead to it. */
+function proofs(question) {
+  if (!("transition" in question)) return [{ root: question.root, proof: read(question) }];
+  const [before, after] = decodeTransition(readFileSync(question.transition));
+  demand(before.root === question.old_root && after.root === question.root, "made for other roots");
+  return [before, after];
+}
+
 /** A question in the library's form. */
 function read(question) {
   if ("file" in question) {
@@ -68,7 +153,9 @@ function read(question) {
 
 for (const question of JSON.parse(readFileSync(questions, "utf8"))) {
   try {
-    demand(toHex(createNodeFromProof(read(question)).root) === question.root, "another root follows");
+    for (const { root, proof } of proofs(question)) {
+      demand(toHex(createNodeFromProof(proof).root) === root, "another root follows");
+    }
     console.log("accepted");
   } catch (reason) {
     console.log("refused", String(reason));

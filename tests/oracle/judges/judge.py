@@ -5,6 +5,7 @@ LIBRARIES is the folder that remerkleable is installed in. QUESTIONS is a file w
 the trusted "root" and what shall lead to it, a memory proof, a single proof or a multiproof:
 
     "file": path of the memory proof
+    "transition": path of a transition proof; "old_root" tells which root it must start from
     "gindex", "leaf", "branch"
     "gindices", "leaves", "proof"
 
@@ -20,8 +21,17 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path[:0] = [sys.argv[1], str(Path(__file__).resolve().parent.parent)]
 
-from check_proof import Invalid, decode, demand, helper_indices
+from check_proof import Invalid, decode, decode_transition, demand, helper_indices
 from remerkleable.tree import NavigationError, RootNode, zero_node
+
+
+def read_transition(question):
+    """The multiproofs of the old root and the new one, with those roots."""
+    *roots, leaves, helpers, _ = decode_transition(Path(question["transition"]).read_bytes())
+    wanted = [question["old_root"], question["root"]]
+    demand([root.hex() for root in roots] == wanted, "made for other roots")
+    indices = sorted(leaves, reverse=True)
+    return [(root, (indices, [leaves[index][side] for index in indices], helpers)) for side, root in enumerate(wanted)]
 
 
 def read(question):
@@ -52,7 +62,10 @@ def root_of(indices, leaves, helpers):
 def main():
     for question in json.loads(Path(sys.argv[2]).read_text()):
         try:
-            demand(root_of(*read(question)).hex() == question["root"], "another root follows")
+            is_transition = "transition" in question
+            proofs = read_transition(question) if is_transition else [(question["root"], read(question))]
+            for root, proof in proofs:
+                demand(root_of(*proof).hex() == root, "another root follows")
             print("accepted")
         except (Invalid, NavigationError) as reason:
             print("refused", repr(reason))

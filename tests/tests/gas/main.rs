@@ -3,6 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+mod allocations;
+#[path = "../../../memory/tests/allocator_twin/mod.rs"]
+#[allow(dead_code, reason = "the allocator's own test uses all of it")]
+mod allocator_twin;
 mod estimator;
 mod naive;
 
@@ -57,7 +61,7 @@ struct Trace {
 /// Runs a call one instruction at a time and checks the cost of each.
 fn trace(what: &str, mut machine: Machine, call: &Call) -> (Trace, Seen) {
     let mut console = Console::default();
-    let mut naive = Naive::default();
+    let mut naive = Naive::of(&machine);
     let mut trace = Trace { bill: Bill::default(), last_paid: (0, 0) };
     machine.begin(call).unwrap();
     loop {

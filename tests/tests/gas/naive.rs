@@ -1,11 +1,11 @@
 //! What every instruction costs, computed from the schedule, the instruction and plain sets of touched pages. The meter is
 //! not asked.
 
-use std::collections::BTreeSet;
-
 use travertine_gas::{Bill, Schedule};
 use travertine_opcodes::{Decoded, GasClass, Instruction, Opcode, decode};
 use travertine_vm::{Cpu, Machine, Outcome, TrapCause, numbers};
+
+use crate::allocations::Allocations;
 
 const PAGE_BYTES: u64 = 4096;
 
@@ -34,7 +34,7 @@ impl Before {
     }
 
     /// The instruction, which there is, as it was carried out or charged.
-    fn instruction(&self) -> Instruction {
+    pub(crate) fn instruction(&self) -> Instruction {
         self.instruction.expect("what was charged is an instruction")
     }
 
@@ -42,7 +42,7 @@ impl Before {
         self.instruction().opcode
     }
 
-    fn register(&self, number: u8) -> u64 {
+    pub(crate) fn register(&self, number: u8) -> u64 {
         self.cpu.register(number).unwrap()
     }
 
@@ -51,16 +51,20 @@ impl Before {
     }
 }
 
-/// What a call has touched and reserved so far.
-#[derive(Default)]
+/// What a call has touched, allocated and reserved so far. Touched pages are the allocator's twin's: they end when they are
+/// freed, and move with an allocation.
 pub(crate) struct Naive {
     schedule: Schedule,
-    read: BTreeSet<u64>,
-    written: BTreeSet<u64>,
+    allocations: Allocations,
     reservation: Option<Range>,
 }
 
 impl Naive {
+    /// For a call of this machine that begins.
+    pub(crate) fn of(machine: &Machine) -> Self {
+        Self { schedule: Schedule::default(), allocations: Allocations::of(machine), reservation: None }
+    }
+
     /// What the instruction costs that a run of one step has begun and that ended with `outcome`.
     pub(crate) fn cost(&mut self, before: &Before, outcome: &Outcome) -> Bill {
         let mut bill = Bill::default();
@@ -81,6 +85,12 @@ impl Naive {
         bill.instructions = self.base(before.instruction());
         if before.opcode() == Opcode::Ecall {
             (bill.memory, bill.host) = self.host_call(before);
+        } else if let Some(more) = self.allocations.cost(&self.schedule, before) {
+            // A compaction moves no bytes, all else ends a reservation.
+            if !matches!(before.opcode(), Opcode::M3Compact | Opcode::M3Defrag) {
+                self.reservation = None;
+            }
+            (bill.memory, bill.allocation) = (more.memory, more.allocation);
         } else {
             bill.memory = self.access(before) + self.bulk(before);
         }
@@ -216,9 +226,10 @@ impl Naive {
     /// The cost of reading these ranges, each judged by what was touched before all of them.
     fn reads(&mut self, ranges: &[Range]) -> u64 {
         let touched: Vec<u64> = ranges.iter().flat_map(|&range| pages(range)).collect();
-        let is_new = |page: &&u64| !self.read.contains(page) && !self.written.contains(page);
+        let twin = &mut self.allocations.twin;
+        let is_new = |page: &&u64| !twin.read.contains(page) && !twin.written.contains(page);
         let new = touched.iter().filter(is_new).count() as u64;
-        self.read.extend(touched);
+        twin.read.extend(touched);
         new * self.schedule.page_first_read
     }
 
@@ -228,7 +239,7 @@ impl Naive {
         if self.reservation.is_some_and(overlaps) {
             self.reservation = None;
         }
-        let new = pages(range).filter(|&page| self.written.insert(page)).count() as u64;
+        let new = pages(range).filter(|&page| self.allocations.twin.written.insert(page)).count() as u64;
         new * self.schedule.page_first_write
     }
 }

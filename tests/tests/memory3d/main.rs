@@ -7,6 +7,7 @@ mod flags;
 mod limits;
 mod observing;
 mod script;
+mod sdk;
 
 use travertine_memory::{
     AllocationError, AllocationFailure, AllocationFlags, AllocationPrices, AllocationRequest, Memory,

@@ -1,9 +1,11 @@
-//! Transition proofs: one state root follows from another by exactly these page changes, and nothing else.
+//! Transition proofs: one state root follows from another by exactly these changes of pages, regions and allocations, and
+//! by nothing else.
 //!
 //! One multiproof: with the old leaves, its helpers give the old root; with the new leaves, the same helpers give the new
 //! one. So everything that is no leaf is the same in both states. The format is in `docs/proofs.md`.
 
 mod codec;
+mod leaves;
 mod prove;
 mod verify;
 
@@ -14,40 +16,67 @@ pub use prove::ProveTransitionError;
 pub use verify::{TransitionError, verify_transition_proof};
 
 use super::{LimitError, NODES_LIMIT};
+use crate::allocation::AllocationRecord;
 use crate::gindex::GeneralizedIndex;
 use crate::hash::{Hash, hash_pair};
 use crate::layout::REGIONS;
+use crate::leaf::RegionHeader;
 
 /// The version of the format of transition proofs. Bits 32 and up tell the kinds of proofs apart: memory proofs have 0
 /// there.
-pub const TRANSITION_VERSION: u64 = 1 << 32 | 1;
+pub const TRANSITION_VERSION: u64 = 1 << 32 | 2;
 /// Page changes in a proof at most.
 pub const CHANGES_LIMIT: usize = 1 << 20;
+/// Changed allocation records in a proof at most.
+pub const RECORDS_LIMIT: usize = 1 << 17;
 #[allow(clippy::cast_possible_truncation, reason = "256")]
 const REGIONS_LIMIT: usize = REGIONS as usize;
 
-/// A page whose leaf is another one in the new state.
+/// What a state counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateCounts {
+    /// How many times it has settled.
+    pub settlements: u64,
+    /// The next allocation's number.
+    pub next_allocation: u64,
+    /// Length of the list of allocations: the highest used slot and one.
+    pub slots: u64,
+}
+
+/// A page whose leaf is another one in the new state; or a page of a region that has another size, or is absent, in one of
+/// the states, and the page is not zero in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageChange {
     /// The region's number.
     pub region: u64,
     /// The page's number in its region.
     pub page: u64,
-    /// The page's leaf in the old state.
+    /// The page's leaf in the old state; zero if there is no such page.
     pub old: Hash,
-    /// Its leaf in the new state.
+    /// Its leaf in the new state; zero if there is no such page.
     pub new: Hash,
 }
 
-/// A region with changed pages: what tells where they lie. It is the same in both states.
+/// A region that changes: its header, or pages in it. An absent one has a header of zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangedRegion {
     /// The region's number.
     pub region: u64,
-    /// Kind, permissions and flags, as in [`RegionHeader`](crate::RegionHeader).
-    pub meta: u64,
-    /// Size of the region's cap in bytes.
-    pub size: u64,
+    /// Its header in the old state.
+    pub old: RegionHeader,
+    /// Its header in the new state.
+    pub new: RegionHeader,
+}
+
+/// A slot of the list of allocations that changes. A free one has [`AllocationRecord::FREE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangedRecord {
+    /// The slot.
+    pub slot: u64,
+    /// The record in the old state.
+    pub old: AllocationRecord,
+    /// The record in the new state.
+    pub new: AllocationRecord,
 }
 
 /// A proof that a state follows from another one: the fields of the SSZ container, in its order.
@@ -61,14 +90,16 @@ pub struct TransitionProof {
     pub old_root: Hash,
     /// Root of the new state.
     pub new_root: Hash,
-    /// How many times the old state had settled.
-    pub old_settlements: u64,
-    /// How many times the new state has settled.
-    pub new_settlements: u64,
-    /// The regions that have changed pages, ascending.
+    /// What the old state counts.
+    pub old: StateCounts,
+    /// What the new state counts.
+    pub new: StateCounts,
+    /// All regions that change, ascending.
     pub regions: Vec<ChangedRegion>,
-    /// All pages whose leaves differ, ascending by region and page, up to [`CHANGES_LIMIT`].
+    /// All pages that change, ascending by region and page, up to [`CHANGES_LIMIT`].
     pub changes: Vec<PageChange>,
+    /// All slots of the list of allocations that change, ascending, up to [`RECORDS_LIMIT`].
+    pub records: Vec<ChangedRecord>,
     /// The nodes that lead from the leaves to both roots, in descending order of their indices, up to [`NODES_LIMIT`].
     pub helpers: Vec<Hash>,
 }
@@ -77,6 +108,7 @@ impl TransitionProof {
     pub(in crate::proof) fn check_limits(&self) -> Result<(), LimitError> {
         LimitError::check("regions", self.regions.len(), REGIONS_LIMIT)?;
         LimitError::check("changes", self.changes.len(), CHANGES_LIMIT)?;
+        LimitError::check("records", self.records.len(), RECORDS_LIMIT)?;
         LimitError::check("helpers", self.helpers.len(), NODES_LIMIT)
     }
 }
