@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use travertine_merkle::{Hash, ZERO_HASH, layout, page_leaf};
+use travertine_merkle::{Hash, ZERO_HASH, layout, page_leaf, written_page_leaf};
+use travertine_vrns::{Mode, Synthesis};
 
 use crate::page_hash::GroupRoots;
 
@@ -89,6 +90,14 @@ impl Page {
         ZERO_PAGE.clone()
     }
 
+    /// The page with this number of a generative region, which nobody has written.
+    pub(crate) fn synthesized(synthesis: Synthesis, number: u32) -> Self {
+        match synthesis.mode {
+            Mode::Zeros => Self::zero(),
+            Mode::Vrns => Self::new(PageBytes::starting_with(&synthesis.page(number.into()))),
+        }
+    }
+
     /// The page's bytes.
     #[inline]
     pub fn bytes(&self) -> &PageBytes {
@@ -150,7 +159,7 @@ impl fmt::Debug for Page {
 /// What stands at a page's place in a slab or an overlay.
 #[derive(Debug, Clone)]
 pub enum PageSlot {
-    /// The zero page, which has no storage.
+    /// Nothing is stored: the zero page, or in a generative cap a page that nobody has written.
     Empty,
     /// A page in storage.
     Loaded(Page),
@@ -159,7 +168,7 @@ pub enum PageSlot {
 }
 
 impl PageSlot {
-    /// The page's leaf in the state tree.
+    /// What tells the page's content: its leaf in the state tree, unless the cap is generative.
     pub fn leaf(&self) -> Hash {
         match self {
             Self::Empty => ZERO_HASH,
@@ -174,6 +183,33 @@ impl PageSlot {
             Self::Loaded(page) if page.bytes().is_zero() => Self::Empty,
             Self::Missing(ZERO_HASH) => Self::Empty,
             slot => slot,
+        }
+    }
+
+    /// The one form of a written page in a cap of this form.
+    pub(crate) fn written(self, form: LeafForm) -> Self {
+        match (self.canonical(), form) {
+            (Self::Empty, LeafForm::Marked) => Self::Loaded(Page::zero()),
+            (slot, _) => slot,
+        }
+    }
+}
+
+/// How a stored page's leaf follows from its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeafForm {
+    /// It is the root of the page's content, and zero pages are not stored.
+    Plain,
+    /// A mark stands beside that root, so that a page of zeros that was written differs from one that nobody has written.
+    Marked,
+}
+
+impl LeafForm {
+    /// The leaf of a page whose content has this root.
+    pub(crate) fn leaf(self, content: &Hash) -> Hash {
+        match self {
+            Self::Plain => *content,
+            Self::Marked => written_page_leaf(content),
         }
     }
 }

@@ -131,10 +131,6 @@ impl StateTree for Settled {
     fn region(&self, region: u8) -> Option<travertine_merkle::RegionHeader> {
         self.0.region(region)
     }
-
-    fn page_is_zero(&self, region: u8, page: u32) -> bool {
-        self.0.page_is_zero(region, page)
-    }
 }
 
 fn transitions(old: &State) {

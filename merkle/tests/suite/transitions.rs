@@ -236,8 +236,8 @@ fn malformed_proofs_are_refused_with_their_reason() {
         proof.changes[3].region = 256;
     };
     assert_eq!(refused(&above), TransitionError::Region { region: 256 });
-    let generative = |proof: &mut TransitionProof| proof.regions[0].meta = meta(9, 5, 0);
-    assert_eq!(refused(&generative), TransitionError::RegionKind { region: 1, kind: 9 });
+    let unknown = |proof: &mut TransitionProof| proof.regions[0].meta = meta(10, 5, 0);
+    assert_eq!(refused(&unknown), TransitionError::RegionKind { region: 1, kind: 10 });
     let odd = |proof: &mut TransitionProof| proof.regions[0].size = 4097;
     assert_eq!(refused(&odd), TransitionError::Layout(LayoutError::Size { size: 4097 }));
     // The size decides where the pages are: four pages have the tree of three, but another size leaf.

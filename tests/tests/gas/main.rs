@@ -57,7 +57,7 @@ struct Trace {
 /// Runs a call one instruction at a time and checks the cost of each.
 fn trace(what: &str, mut machine: Machine, call: &Call) -> (Trace, Seen) {
     let mut console = Console::default();
-    let mut naive = Naive::default();
+    let mut naive = Naive::new(&machine);
     let mut trace = Trace { bill: Bill::default(), last_paid: (0, 0) };
     machine.begin(call).unwrap();
     loop {

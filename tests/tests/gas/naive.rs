@@ -58,9 +58,31 @@ pub(crate) struct Naive {
     read: BTreeSet<u64>,
     written: BTreeSet<u64>,
     reservation: Option<Range>,
+    /// Numbers of generative regions, and of their pages that earlier calls have written.
+    generative: BTreeSet<u64>,
+    stored: BTreeSet<u64>,
 }
 
 impl Naive {
+    /// Before a call of this machine.
+    pub(crate) fn new(machine: &Machine) -> Self {
+        let regions = machine.state().memory().regions();
+        let generative = regions.filter(|(_, region)| region.cap().synthesis().is_some());
+        let mut naive = Self::default();
+        for (number, region) in generative {
+            let first_page = u64::from(number) << 20;
+            naive.generative.insert(number.into());
+            naive.stored.extend(region.cap().backing().pages().map(|(page, _)| first_page + u64::from(page)));
+        }
+        naive
+    }
+
+    /// What it costs to synthesize a page that the call has not touched.
+    fn synthesis(&self, page: u64) -> u64 {
+        let is_made = self.generative.contains(&(page >> 20)) && !self.stored.contains(&page);
+        u64::from(is_made) * self.schedule.page_synthesis
+    }
+
     /// What the instruction costs that a run of one step has begun and that ended with `outcome`.
     pub(crate) fn cost(&mut self, before: &Before, outcome: &Outcome) -> Bill {
         let mut bill = Bill::default();
@@ -217,9 +239,10 @@ impl Naive {
     fn reads(&mut self, ranges: &[Range]) -> u64 {
         let touched: Vec<u64> = ranges.iter().flat_map(|&range| pages(range)).collect();
         let is_new = |page: &&u64| !self.read.contains(page) && !self.written.contains(page);
-        let new = touched.iter().filter(is_new).count() as u64;
+        let new = touched.iter().filter(is_new);
+        let cost = new.map(|&page| self.schedule.page_first_read + self.synthesis(page)).sum();
         self.read.extend(touched);
-        new * self.schedule.page_first_read
+        cost
     }
 
     fn writes(&mut self, range: Range) -> u64 {
@@ -228,8 +251,10 @@ impl Naive {
         if self.reservation.is_some_and(overlaps) {
             self.reservation = None;
         }
-        let new = pages(range).filter(|&page| self.written.insert(page)).count() as u64;
-        new * self.schedule.page_first_write
+        let new: Vec<u64> = pages(range).filter(|&page| self.written.insert(page)).collect();
+        let unread = new.iter().filter(|page| !self.read.contains(page));
+        unread.map(|&page| self.synthesis(page)).sum::<u64>()
+            + new.len() as u64 * self.schedule.page_first_write
     }
 }
 

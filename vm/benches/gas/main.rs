@@ -5,6 +5,7 @@
 
 mod assembler;
 mod bulk;
+mod generative;
 mod instructions;
 mod measure;
 mod pages;
@@ -19,7 +20,8 @@ struct Row {
 
 fn main() {
     let filter = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();
-    let all = [instructions::workloads(), pages::workloads(), bulk::workloads()].concat();
+    let all =
+        [instructions::workloads(), pages::workloads(), generative::workloads(), bulk::workloads()].concat();
     let chosen = all.into_iter().filter(|workload| workload.name.contains(&filter));
     let mut rows: Vec<Row> = Vec::new();
     for workload in chosen {

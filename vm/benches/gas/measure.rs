@@ -3,14 +3,18 @@
 use std::time::Instant;
 
 use travertine_gas::Schedule;
-use travertine_memory::Permissions;
-use travertine_vm::{Call, Engine, Image, Machine, NoHost, Outcome, Program, RunLimit, Segment, TrapCause};
+use travertine_memory::{Mode, Permissions, Synthesis};
+use travertine_vm::{
+    Call, Engine, GenerativeRegion, Image, Machine, NoHost, Outcome, Program, RunLimit, Segment, TrapCause,
+};
 
 use crate::assembler::{Code, program};
 
 const CODE: u64 = 0x1_f000_0000;
 /// Where the data region starts; it has 4 GiB.
 pub(crate) const DATA: u64 = 0x2_0000_0000;
+/// Where the generative region starts; it has 4 GiB.
+pub(crate) const MADE: u64 = 0x80_0000_0000;
 pub(crate) const PAGE: u64 = 4096;
 /// How often a workload is run; the fastest run counts, since whatever disturbs one makes it slower.
 const RUNS: usize = 7;
@@ -122,7 +126,10 @@ impl Workload {
             segment(CODE, code.len() as u64, code, Permissions::READ_EXECUTE),
             segment(DATA, 1 << 32, self.data.clone(), Permissions::READ_WRITE),
         ];
-        let program = Program::new(Image::new(CODE, segments).expect("the segments are valid"));
+        let synthesis = Synthesis { seed: 1, mode: Mode::Vrns };
+        let made = GenerativeRegion { number: 0x80, size: 1 << 32, synthesis, is_writable: true };
+        let image = Image::new(CODE, segments).and_then(|image| image.with_generative(vec![made]));
+        let program = Program::new(image.expect("the segments and the region are valid"));
         Engine::default().instantiate(&program)
     }
 }

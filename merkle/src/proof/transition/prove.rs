@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::{CHANGES_LIMIT, ChangedRegion, PageChange, TRANSITION_VERSION, TransitionError, TransitionProof};
 use crate::gindex::GeneralizedIndex;
 use crate::hash::Hash;
-use crate::layout::{self, CapLayout, LayoutError, StateField};
+use crate::layout::{self, LayoutError, StateField};
 use crate::leaf::{PaddingError, decode_uint64_chunk};
 use crate::multiproof::{MultiproofError, helper_indices};
 use crate::proof::{LimitError, NODES_LIMIT};
@@ -117,7 +117,7 @@ impl TransitionProof {
         pages: &[(u8, u32)],
     ) -> Result<(), ProveTransitionError> {
         let header = old.region(region).ok_or(ProveTransitionError::RegionAbsent { region })?;
-        let cap = CapLayout::new(layout::cap(region), header.size)?;
+        let cap = header.cap_layout(region)?;
         let unchanged = self.changes.len();
         for &(_, page) in pages {
             let place = cap.page(page)?;

@@ -41,8 +41,8 @@ pub enum TransitionError {
         /// The number.
         region: u64,
     },
-    /// The region's cap may have another shape than size and pages.
-    #[error("region {region:#04x} is of kind {kind}: kinds from 9 (Generative) are not supported yet")]
+    /// Nothing is known of the cap of a region of this kind.
+    #[error("region {region:#04x} is of kind {kind}, which is not defined")]
     RegionKind {
         /// The region.
         region: u8,
@@ -156,16 +156,22 @@ impl TransitionProof {
             return Err(TransitionError::Regions);
         }
         for (region, changes) in self.regions.iter().zip(by_region) {
-            let header = RegionHeader { meta: region.meta, size: region.size };
+            // Of a Generative region seed and mode lie below a helper, so they are the same in both states.
+            let header = RegionHeader { meta: region.meta, size: region.size, generator: None };
             let number =
                 u8::try_from(region.region).map_err(|_| TransitionError::Region { region: region.region })?;
-            if !header.has_plain_cap() {
+            if !header.has_known_cap() {
                 return Err(TransitionError::RegionKind { region: number, kind: header.kind() });
             }
-            let cap = CapLayout::new(layout::cap(number), header.size)?;
+            let cap = header.cap_layout(number)?;
+            let size = if header.is_generative() {
+                layout::generative_integers(number)[0]
+            } else {
+                layout::size(number)
+            };
             let same = |value| [uint64_chunk(value); 2];
             leaves.push((layout::meta(number), same(header.meta)));
-            leaves.push((layout::size(number), same(header.size)));
+            leaves.push((size, same(header.size)));
             for change in changes {
                 leaves.push((page_place(change, &cap)?, [change.old, change.new]));
             }
