@@ -67,7 +67,7 @@ fn a_map_that_nobody_has_stored_is_proven_cell_by_cell() {
     // Written and unwritten bytes in one claim, and the region with them, in both forms of the file.
     let many = ["prove", "--state", "land", "-o", "many", "--range", "128:18:0xff0+32", "--region", "128"];
     sandbox.run([&many[..], &["--range", "2:0:0x0+40"]].concat()).expect(0);
-    sandbox.run(["convert", "many", "-o", "many.json"]).expect(0);
+    sandbox.run(["convert", "many", "many.json"]).expect(0);
     let root = sandbox.root("land");
     for form in ["many", "many.json"] {
         sandbox.run(["verify", form, "--root", &root, "--range", "128:18:0xff0+32"]).expect(0);
@@ -92,7 +92,7 @@ fn what_was_written_is_drawn_and_its_transition_proven() {
     sandbox.run([&run[..], &["--transition", "step"]].concat()).expect(0);
     let new = sandbox.root("land");
     let shown = sandbox.run(["verify", "step", "--root", &old, "--new-root", &new]).expect(0).stdout;
-    assert!(shown.contains("128:18:0x0      never written to 0x"), "{shown}");
+    assert!(shown.contains("128:18:0x0      never written to "), "{shown}");
 
     let map = sandbox.run(["map", "--state", "land", "-o", "map.svg", "--json"]).expect(0).json();
     let regions = map["regions"].as_array().expect("regions");
