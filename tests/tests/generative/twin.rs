@@ -23,18 +23,18 @@ pub(crate) struct RegionPlan {
 /// A plain region, one that is synthesized, one of zeros that knows what was written, and one that is only read.
 pub(crate) const REGIONS: [RegionPlan; 4] = [
     RegionPlan { number: 2, pages: 6, synthesis: None, is_writable: true },
-    RegionPlan { number: 0x80, pages: 11, synthesis: vrns(0x0123_4567_89ab_cdef), is_writable: true },
+    RegionPlan { number: 0x80, pages: 11, synthesis: Some(vrns(0x0123_4567_89ab_cdef)), is_writable: true },
     RegionPlan {
         number: 0x81,
         pages: 5,
         synthesis: Some(Synthesis { seed: 7, mode: Mode::Zeros }),
         is_writable: true,
     },
-    RegionPlan { number: 0xbf, pages: 4, synthesis: vrns(0), is_writable: false },
+    RegionPlan { number: 0xbf, pages: 4, synthesis: Some(vrns(0)), is_writable: false },
 ];
 
-const fn vrns(seed: u64) -> Option<Synthesis> {
-    Some(Synthesis { seed, mode: Mode::Vrns })
+const fn vrns(seed: u64) -> Synthesis {
+    Synthesis { seed, mode: Mode::Vrns }
 }
 
 impl RegionPlan {
@@ -133,26 +133,26 @@ impl Twin {
     fn act(&mut self, action: Action, [a, b, c]: [u64; 3]) -> Result<(), Refused> {
         match action {
             Action::Load => {
-                self.check(&[(a, 8)], false)?;
+                check(&[(a, 8)], false)?;
                 self.touch(&[(a, 8)], &[]);
             }
             Action::Store => {
-                self.check(&[(a, 8)], true)?;
+                check(&[(a, 8)], true)?;
                 self.write(&[], &[(a, 8)], &b.to_le_bytes());
             }
             Action::Add => {
-                self.check(&[(a, 8)], true)?;
+                check(&[(a, 8)], true)?;
                 let old = u64::from_le_bytes(self.peek(a, 8).try_into().unwrap());
                 self.write(&[], &[(a, 8)], &old.wrapping_add(b).to_le_bytes());
             }
             Action::Fill => {
-                self.check(&[(a, c)], true)?;
+                check(&[(a, c)], true)?;
                 self.pay(&Operation::Fill { bytes: c });
                 self.write(&[], &[(a, c)], &vec![b.to_le_bytes()[0]; usize::try_from(c).unwrap()]);
             }
             Action::Copy | Action::Share => {
-                self.check(&[(b, c)], false)?;
-                self.check(&[(a, c)], true)?;
+                check(&[(b, c)], false)?;
+                check(&[(a, c)], true)?;
                 let (region_changes, plane_changes) = changes(&[(b, c)], a);
                 self.pay(&if action == Action::Copy {
                     Operation::Copy { bytes: c, region_changes, plane_changes }
@@ -181,8 +181,8 @@ impl Twin {
         let entries = [(words[0], words[1]), (words[2], words[3])];
         let entries = &entries[..usize::try_from(count).unwrap()];
         let bytes: u64 = entries.iter().map(|entry| entry.1).sum();
-        self.check(entries, !is_gather)?;
-        self.check(&[(joined, bytes)], is_gather)?;
+        check(entries, !is_gather)?;
+        check(&[(joined, bytes)], is_gather)?;
         let (region_changes, plane_changes) = changes(entries, joined);
         // The entries are paid for already.
         self.pay(&if is_gather {
@@ -242,20 +242,6 @@ impl Twin {
             && !self.stored[index].contains(&u32::try_from(start as u64 / PAGE).unwrap())
     }
 
-    /// All bytes must be there and permitted.
-    fn check(&self, ranges: &[(u64, u64)], is_write: bool) -> Result<(), Refused> {
-        let permitted = |&&(address, length): &&(u64, u64)| {
-            length == 0
-                || REGIONS.iter().any(|region| {
-                    let end = region.base() + region.pages * PAGE;
-                    (region.base()..end).contains(&address)
-                        && address + length <= end
-                        && (region.is_writable || !is_write)
-                })
-        };
-        if ranges.iter().all(|range| permitted(&range)) { Ok(()) } else { Err(Refused) }
-    }
-
     pub(crate) fn peek(&self, address: u64, length: u64) -> Vec<u8> {
         let length = usize::try_from(length).unwrap();
         place(address)
@@ -290,6 +276,20 @@ impl Twin {
         let kind = if region.synthesis.is_some() { 9 } else { 3 };
         hash_pair(&uint64_chunk(kind | u64::from(permissions) << 8), &cap)
     }
+}
+
+/// All bytes must be there and permitted.
+fn check(ranges: &[(u64, u64)], is_write: bool) -> Result<(), Refused> {
+    let permitted = |&&(address, length): &&(u64, u64)| {
+        length == 0
+            || REGIONS.iter().any(|region| {
+                let end = region.base() + region.pages * PAGE;
+                (region.base()..end).contains(&address)
+                    && address + length <= end
+                    && (region.is_writable || !is_write)
+            })
+    };
+    if ranges.iter().all(|range| permitted(&range)) { Ok(()) } else { Err(Refused) }
 }
 
 /// Merkleization as the specification says it: padded with zeros to a power of two, then pair by pair.
