@@ -224,8 +224,8 @@ impl DataCap {
         self.clone()
     }
 
-    /// Makes the cap longer or shorter. Growing adds pages that nobody has written. Shrinking drops the pages behind the end, written or not:
-    /// growing again does not bring them back. A flush does not report them: it compares with the cap as resized.
+    /// Makes the cap longer or shorter. Growing adds pages that nobody has written. Shrinking drops the pages behind the end,
+    /// written or not: growing again does not bring them back. A flush does not report them: it compares with the cap as resized.
     /// The cost is that of one path of the tree, and of freeing what was dropped and nothing else shares.
     ///
     /// # Errors

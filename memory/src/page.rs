@@ -77,7 +77,12 @@ struct SharedPage {
     groups: OnceLock<Box<GroupRoots>>,
 }
 
-static ZERO_PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(PageBytes::zeroed()));
+/// Its leaf is known from the beginning: pages that replace others are hashed as pages that are not zero.
+static ZERO_PAGE: LazyLock<Page> = LazyLock::new(|| {
+    let page = Page::new(PageBytes::zeroed());
+    page.set_leaf(ZERO_HASH);
+    page
+});
 
 impl Page {
     /// A page with these bytes.

@@ -93,8 +93,13 @@ fn a_written_page_stays_written_whatever_it_holds() {
         cap.write(page, slot).expect("the page is within the cap");
     }
     assert_eq!((cap.flush(), cap.root()), (vec![], Ok(root(&leaves))));
-    cap.write(0, slot(&made(0))).expect("the page is within the cap");
+    // Zeros in the place of a page that was not zero.
+    cap.write(4, PageSlot::Empty).expect("the page is within the cap");
     assert_eq!(cap.flush().len(), 1);
+    assert_eq!(cap.root(), Ok(root(&[leaves[0], leaves[1], leaves[2], leaves[3], leaves[1]])));
+    cap.write(4, slot(&made(4))).expect("the page is within the cap");
+    cap.write(0, slot(&made(0))).expect("the page is within the cap");
+    assert_eq!(cap.flush().len(), 2);
     assert_eq!(cap.root(), Ok(root(&[written(&made(0)), leaves[1], leaves[2], leaves[3], leaves[4]])));
 }
 
