@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use travertine_memory::{Address, Permissions, RegionKind};
 use travertine_merkle::layout::REGION_BYTES;
-use travertine_merkle::{Claim, Proven, RegionHeader};
+use travertine_merkle::{Claim, Generator, Proven, RegionHeader};
 
 use crate::allocations::AllocationReport;
 use crate::output::{Hex, HexNumber, Output, counted, grouped, reading};
@@ -35,6 +35,27 @@ pub(crate) struct RegionReport {
     permissions: String,
     flags: u64,
     size: u64,
+    #[serde(flatten)]
+    generator: Option<GeneratorReport>,
+}
+
+/// What makes the pages of a generative region that nobody has written.
+#[derive(Debug, Serialize)]
+pub(crate) struct GeneratorReport {
+    pub(crate) seed: HexNumber,
+    pub(crate) mode: u64,
+}
+
+impl From<Generator> for GeneratorReport {
+    fn from(Generator { seed, mode }: Generator) -> Self {
+        Self { seed: HexNumber(seed), mode }
+    }
+}
+
+impl fmt::Display for GeneratorReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}, mode {}", self.seed, self.mode)
+    }
 }
 
 impl From<RegionHeader> for RegionReport {
@@ -49,6 +70,7 @@ impl From<RegionHeader> for RegionReport {
             ),
             flags: header.flags(),
             size: header.size,
+            generator: header.generator.map(GeneratorReport::from),
         }
     }
 }
@@ -62,8 +84,11 @@ impl RegionReport {
 
 impl fmt::Display for RegionReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { flags, size, .. } = self;
+        let Self { flags, size, generator, .. } = self;
         write!(f, "{}, {} bytes", self.kind_and_permissions(), grouped(*size))?;
+        if let Some(generator) = generator {
+            write!(f, ", {generator}")?;
+        }
         if *flags == 0 { Ok(()) } else { write!(f, ", flags {flags:#x}") }
     }
 }

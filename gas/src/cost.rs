@@ -101,9 +101,11 @@ impl Schedule {
             Operation::Share { pages, region_changes, plane_changes } => {
                 sum([times(pages, self.share_page), self.crossings(region_changes, plane_changes)])
             }
-            Operation::Touch { first_reads, first_writes } => {
-                sum([times(first_reads, self.page_first_read), times(first_writes, self.page_first_write)])
-            }
+            Operation::Touch { first_reads, first_writes, synthesized } => sum([
+                times(first_reads, self.page_first_read),
+                times(first_writes, self.page_first_write),
+                times(synthesized, self.page_synthesis),
+            ]),
             _ => 0,
         }
     }

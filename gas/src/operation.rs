@@ -227,6 +227,8 @@ operations! {
             first_reads: u64,
             /// Pages that are stored to, and were not stored to before.
             first_writes: u64,
+            /// Pages among these that are of generative memory and that nobody has written.
+            synthesized: u64,
         };
         /// A host call other than `log`, beyond its `ecall`.
         HostCall "host_call" {

@@ -102,6 +102,9 @@ schedule! {
     page_first_read: Part 250, 0;
     /// The first store to a page in a call: its copy, and its hashing at settle.
     page_first_write: Part 4000, 0;
+    /// The synthesis of a page of generative memory that nobody has written, when a call touches it first. It is that of the
+    /// slowest form that nodes may use.
+    page_synthesis: Part 13000, 0;
     /// A copy.
     copy: Base 20, 25;
     /// Each byte of a copy, in 64ths.
@@ -309,7 +312,10 @@ mod tests {
         );
         let dear = json.replace(&format!("\"load\": {load}"), "\"load\": 4294967296");
         assert!(refused(dear).contains("`load` is 4294967296"));
-        assert!(refused(json.replace("\"version\": 3", "\"version\": 9")).contains("version 9"));
+        assert!(
+            refused(json.replace(&format!("\"version\": {SCHEDULE_VERSION}"), "\"version\": 9"))
+                .contains("version 9")
+        );
         assert!(refused(json.replace(&format!("  \"jump\": {jump},\n"), "")).contains("jump"));
     }
 }

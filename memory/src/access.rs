@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use travertine_merkle::layout;
+use travertine_vrns::Mode;
 
 use crate::address::{Address, PAGE_OFFSET_BITS};
 use crate::fast_pages::FastPages;
@@ -10,7 +11,7 @@ use crate::fault::{Access, Fault, FaultReason};
 use crate::memory::Memory;
 use crate::page::{PAGE_BYTES, Page, PageSlot};
 use crate::plan::{LoadPlan, Span, StorePlan, Touches};
-use crate::working_set::{Content, page_number, page_of, region_of};
+use crate::working_set::{Content, Frame, page_number, page_of, region_of};
 
 /// The pages of an access, all in one region.
 #[derive(Debug, Clone, Copy)]
@@ -311,15 +312,31 @@ impl Memory {
     /// Which of these pages the call would touch first.
     pub(crate) fn touches(&self, page_numbers: RangeInclusive<u32>, access: Access) -> Touches {
         let count = page_numbers.end() - page_numbers.start() + 1;
+        let synthesized = self.unmade(page_numbers.clone());
         let (mut known, mut written) = (0, 0);
         for frame in self.working.frames_in(page_numbers) {
             known += 1;
             written += u32::from(frame.is_dirty());
         }
         match access {
-            Access::Write => Touches { first_reads: 0, first_writes: count - written },
-            Access::Read | Access::Execute => Touches { first_reads: count - known, first_writes: 0 },
+            Access::Write => Touches { first_reads: 0, first_writes: count - written, synthesized },
+            Access::Read | Access::Execute => {
+                Touches { first_reads: count - known, first_writes: 0, synthesized }
+            }
         }
+    }
+
+    /// How many of these pages, all in one region, would have to be synthesized: nobody has written them, and the call has not
+    /// touched them.
+    fn unmade(&self, page_numbers: RangeInclusive<u32>) -> u32 {
+        let (first, last) = (*page_numbers.start(), *page_numbers.end());
+        let cap = self.regions[&region_of(first)].cap();
+        if !cap.synthesis().is_some_and(|synthesis| synthesis.mode == Mode::Vrns) {
+            return 0;
+        }
+        let is_made = |frame: &&Frame| !cap.is_stored(page_of(frame.page_number));
+        let made = self.working.frames_in(page_numbers).filter(is_made).map(|_| 1_u32).sum::<u32>();
+        last - first + 1 - cap.written_in(page_of(first)..page_of(last) + 1) - made
     }
 
     /// Finds the region and the pages of an access, or none if it has no bytes. What faults here faults on every node.
@@ -385,8 +402,9 @@ impl Memory {
 
     /// The content of a page that lies in a region and that the call has not touched.
     fn untouched(&self, page_number: u32) -> Result<Page, FaultReason> {
-        match self.regions[&region_of(page_number)].cap().slot(page_of(page_number)) {
-            PageSlot::Empty => Ok(Page::zero()),
+        let (cap, page) = (self.regions[&region_of(page_number)].cap(), page_of(page_number));
+        match cap.slot(page) {
+            PageSlot::Empty => Ok(cap.unwritten(page)),
             PageSlot::Loaded(page) => Ok(page),
             PageSlot::Missing(leaf) => {
                 self.working.staged(page_number).cloned().map_or_else(|| self.fetch(&leaf), Ok)

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use travertine_merkle::{Hash, layout};
+use travertine_vrns::Synthesis;
 
 use crate::page::{PAGE_BYTES, Page, PageBytes, PageSlot};
 use crate::slab::{PageChange, PageSlab, SlabError};
@@ -40,6 +41,14 @@ impl DataCap {
         Ok(PageSlab::empty(size)?.into())
     }
 
+    /// A generative cap, none of whose pages has been written.
+    ///
+    /// # Errors
+    /// If `size` is not a multiple of 4,096 from 4,096 bytes to 4 GiB.
+    pub fn generative(size: u64, synthesis: Synthesis) -> Result<Self, SlabError> {
+        Ok(PageSlab::generative(size, synthesis)?.into())
+    }
+
     /// A cap that holds `content`, zero-padded to whole pages, of which there is at least one.
     ///
     /// # Errors
@@ -72,8 +81,26 @@ impl DataCap {
         size: u64,
         pages: impl IntoIterator<Item = (u32, PageSlot)>,
     ) -> Result<Self, SlabError> {
-        let slab = PageSlab::empty(size)?;
-        let check = |(page, slot)| check_page(&slab, page).map(|()| (page, slot));
+        Self::with_pages(&PageSlab::empty(size)?, pages)
+    }
+
+    /// A generative cap of `size` bytes in which these pages have been written; they come in any order.
+    ///
+    /// # Errors
+    /// As for [`from_pages`](Self::from_pages).
+    pub fn generative_from_pages(
+        size: u64,
+        synthesis: Synthesis,
+        pages: impl IntoIterator<Item = (u32, PageSlot)>,
+    ) -> Result<Self, SlabError> {
+        Self::with_pages(&PageSlab::generative(size, synthesis)?, pages)
+    }
+
+    fn with_pages(
+        slab: &PageSlab,
+        pages: impl IntoIterator<Item = (u32, PageSlot)>,
+    ) -> Result<Self, SlabError> {
+        let check = |(page, slot)| check_page(slab, page).map(|()| (page, slot));
         let mut named: Vec<_> = pages.into_iter().map(check).collect::<Result<_, _>>()?;
         // Most callers' pages ascend: that is found out in one pass.
         named.sort_by_key(|&(page, _)| page);
@@ -103,12 +130,35 @@ impl DataCap {
         self.overlay.len()
     }
 
+    /// What makes the pages that nobody has written; `None` if they are zero and the cap is not generative.
+    pub fn synthesis(&self) -> Option<Synthesis> {
+        self.backing.synthesis()
+    }
+
+    /// The page that an empty slot of this cap stands for.
+    pub(crate) fn unwritten(&self, page: u32) -> Page {
+        self.backing.unwritten(page)
+    }
+
+    /// Whether a page is stored: not all zero, or in a generative cap written.
+    pub(crate) fn is_stored(&self, page: u32) -> bool {
+        !matches!(self.slot(page), PageSlot::Empty)
+    }
+
+    /// How many pages of a range of this generative cap have been written. The cost is that of a path of the tree, and of the
+    /// overlay's pages in the range.
+    pub(crate) fn written_in(&self, range: Range<u32>) -> u32 {
+        let above = overlaid(&self.overlay, range.clone());
+        let new = above.filter(|(page, _)| matches!(self.backing.slot(**page), PageSlot::Empty));
+        new.map(|_| 1).sum::<u32>() + self.backing.stored_in(range)
+    }
+
     /// The page that counts: the overlay's, or else the backing's. Behind the end it is [`PageSlot::Empty`].
     pub fn slot(&self, page: u32) -> PageSlot {
         self.overlay.get(&page).cloned().unwrap_or_else(|| self.backing.slot(page))
     }
 
-    /// The pages of a range that count and are not all zero, ascending.
+    /// The pages of a range that count and are stored, ascending: see [`PageSlab::pages`].
     pub fn pages_in(&self, range: Range<u32>) -> impl Iterator<Item = (u32, PageSlot)> + use<> {
         let mut pages: BTreeMap<u32, PageSlot> = self.backing.pages_in(range.clone()).collect();
         for (&page, slot) in overlaid(&self.overlay, range) {
@@ -140,15 +190,28 @@ impl DataCap {
     /// If the page is outside of the cap.
     pub fn write(&mut self, page: u32, slot: PageSlot) -> Result<(), SlabError> {
         check_page(&self.backing, page)?;
-        Arc::make_mut(&mut self.overlay).insert(page, slot.canonical());
+        Arc::make_mut(&mut self.overlay).insert(page, slot.written(self.backing.leaf_form()));
         Ok(())
     }
 
     /// Makes the pages from `first` on read as those of `source`, as far as both reach, and tells how many pages that are.
-    /// Pages are shared by reference count, none is copied; the cost is that of the pages that are not all zero.
+    /// Pages are shared by reference count, none is copied; the cost is that of the pages that are not all zero. If one of the
+    /// caps is generative it is that of all pages: they are written here, and those that nobody has written there are made.
     pub fn place_shared(&mut self, first: u32, source: &Self) -> u32 {
         let end = first.saturating_add(source.page_count()).min(self.page_count());
         let Some(count) = end.checked_sub(first) else { return 0 };
+        if self.synthesis().or(source.synthesis()).is_some() {
+            let form = self.backing.leaf_form();
+            let placed = (0..count).map(|page| {
+                let slot = match source.slot(page) {
+                    PageSlot::Empty => PageSlot::Loaded(source.unwritten(page)),
+                    slot => slot,
+                };
+                (first + page, slot.written(form))
+            });
+            Arc::make_mut(&mut self.overlay).extend(placed);
+            return count;
+        }
         let cleared = self.pages_in(first..end).map(|(page, _)| (page, PageSlot::Empty));
         let placed = source.pages_in(0..count).map(|(page, slot)| (first + page, slot));
         Arc::make_mut(&mut self.overlay).extend(cleared.chain(placed));
@@ -161,8 +224,8 @@ impl DataCap {
         self.clone()
     }
 
-    /// Makes the cap longer or shorter. Growing adds zero pages. Shrinking drops the pages behind the end, written or not:
-    /// growing again reads zeros there. A flush does not report them: it compares with the cap as resized.
+    /// Makes the cap longer or shorter. Growing adds pages that nobody has written. Shrinking drops the pages behind the end,
+    /// written or not: growing again does not bring them back. A flush does not report them: it compares with the cap as resized.
     /// The cost is that of one path of the tree, and of freeing what was dropped and nothing else shares.
     ///
     /// # Errors
@@ -182,7 +245,8 @@ impl DataCap {
         self.backing = self.backing.rebased(&other.backing);
     }
 
-    /// A cap of zeros of the same size, as an overlay: a flush reports which pages that changed.
+    /// A cap of zeros of the same size, as an overlay: a flush reports which pages that changed. Generative regions survive and
+    /// are not cleared.
     #[must_use]
     pub(crate) fn cleared(&self) -> Self {
         let overlay = self.backing.pages().map(|(page, _)| (page, PageSlot::Empty)).collect();

@@ -66,6 +66,7 @@ pub use permissions::{Permissions, PermissionsError};
 pub use plan::{LoadPlan, StorePlan, Touches};
 pub use region::{FrameBudget, PageRange, Region, RegionError, RegionKind};
 pub use slab::{PageChange, PageSlab, SlabError};
+pub use travertine_vrns::{Mode, Synthesis};
 
 /// The example of `docs/allocator.md`.
 #[cfg(doctest)]

@@ -1,10 +1,10 @@
 //! Nodes of the state tree below a region's leaf, for provers.
 
 use travertine_merkle::layout::PAGE_CHUNKS;
-use travertine_merkle::{Hash, merkleize, region_leaf, uint64_chunk};
+use travertine_merkle::{Hash, WRITTEN_MARK, merkleize, region_leaf, uint64_chunk};
 
 use crate::cap::CapError;
-use crate::page::{PAGE_BYTES, Page, PageBytes, PageSlot};
+use crate::page::{LeafForm, PAGE_BYTES, Page, PageBytes, PageSlot};
 use crate::region::Region;
 use crate::slab::PageSlab;
 
@@ -19,8 +19,8 @@ pub enum NodeError {
         /// Pages of the region; 0 if it is absent.
         page_count: u32,
     },
-    /// The page is all zero: its leaf is zero and nothing is below it.
-    #[error("page {page} is all zero: there is no node below its leaf")]
+    /// The page is all zero, or one of a generative region that nobody has written: there is a zero node, and nothing below it.
+    #[error("page {page} is all zero or was never written: there is no node below its zero node")]
     BelowEmptyPage {
         /// The page's index.
         page: u32,
@@ -36,20 +36,20 @@ pub enum NodeError {
     Dirty(#[from] CapError),
 }
 
-/// Indices below a region's leaf, which is 1: metadata 2, cap 3, size 6, root of the pages 7.
+/// Indices below a region's leaf, which is 1: metadata 2, cap 3.
 const LEAF: u64 = 1;
 const META: u64 = 2 * LEAF;
 const CAP: u64 = 2 * LEAF + 1;
-const SIZE: u64 = 2 * CAP;
-const PAGES: u64 = 2 * CAP + 1;
 
-/// Levels between a page's node and its chunks.
+/// Place of the root of the pages among the cap's fields.
+const PAGES_FIELD: u64 = 1;
+/// Levels between a page's content and its chunks.
 const CHUNK_LEVELS: u32 = PAGE_CHUNKS.ilog2();
 
 impl Region {
-    /// The node at a generalized index that counts from this region's leaf: leaf 1, metadata 2, cap 3, size 6, root of the
-    /// pages 7, page `p` `7 * 2^depth + p`, chunk `c` of it `128 * page + c`, and every node between. Padding behind the last
-    /// page has the roots of zero subtrees. A page that is known by its hash is loaded with `load`.
+    /// The node at a generalized index that counts from this region's leaf: leaf 1, metadata 2, cap 3, and every node below that
+    /// (`docs/memory.md` has their places). Padding behind the last page has the roots of zero subtrees. A page that is known
+    /// by its hash is loaded with `load`.
     ///
     /// # Errors
     /// If the cap is dirty, no node is there, or a page that is needed cannot be loaded.
@@ -59,38 +59,67 @@ impl Region {
             LEAF => Ok(region_leaf(self.meta(), &slab.root())),
             META => Ok(uint64_chunk(self.meta())),
             CAP => Ok(slab.root()),
-            SIZE => Ok(uint64_chunk(slab.size())),
-            _ => node_below_pages(slab, gindex, load),
+            _ => node_below_cap(slab, gindex, load),
         }
     }
 }
 
-fn node_below_pages(
+fn node_below_cap(
     slab: &PageSlab,
     gindex: u64,
     load: impl FnOnce(&Hash) -> Option<Page>,
 ) -> Result<Hash, NodeError> {
     let outside = NodeError::OutsideTree { gindex, page_count: slab.page_count() };
-    let depth = gindex.checked_ilog2().and_then(|depth| depth.checked_sub(PAGES.ilog2())).ok_or(outside)?;
-    if gindex >> depth != PAGES {
+    let below_cap = gindex.checked_ilog2().and_then(|depth| depth.checked_sub(CAP.ilog2())).ok_or(outside)?;
+    if gindex >> below_cap != CAP {
         return Err(outside);
     }
-    let index = gindex - (PAGES << depth);
-    if depth <= slab.depth() {
-        return slab.node(depth, index).ok_or(outside);
-    }
-    let below_page = depth - slab.depth();
-    let page = u32::try_from(index >> below_page).map_err(|_| outside)?;
-    if below_page > CHUNK_LEVELS || page >= slab.page_count() {
-        return Err(outside);
-    }
-    let content = match slab.slot(page) {
-        PageSlot::Empty => return Err(NodeError::BelowEmptyPage { page }),
-        PageSlot::Loaded(content) => content,
-        PageSlot::Missing(leaf) => load(&leaf).ok_or(NodeError::MissingPage { page })?,
+    let index = gindex - (CAP << below_cap);
+    let field_levels = if slab.synthesis().is_some() { 2 } else { 1 };
+    let Some(depth) = below_cap.checked_sub(field_levels).filter(|depth| *depth > 0) else {
+        return slab.cap_node(below_cap, index).ok_or(outside);
     };
-    let position = usize::try_from(index & ((1 << below_page) - 1)).map_err(|_| outside)?;
-    Ok(node_in_page(content.bytes(), below_page, position))
+    if index >> depth != PAGES_FIELD {
+        return Err(outside);
+    }
+    let index = index - (PAGES_FIELD << depth);
+    let Some(below_leaf) = depth.checked_sub(slab.depth()).filter(|levels| *levels > 0) else {
+        return slab.node(depth, index).ok_or(outside);
+    };
+    node_below_leaf(slab, below_leaf, index, outside, load)
+}
+
+/// The node `levels` below a page's leaf, the `index`-th of its level.
+fn node_below_leaf(
+    slab: &PageSlab,
+    levels: u32,
+    index: u64,
+    outside: NodeError,
+    load: impl FnOnce(&Hash) -> Option<Page>,
+) -> Result<Hash, NodeError> {
+    let marks = u32::from(slab.leaf_form() == LeafForm::Marked);
+    let page = u32::try_from(index >> levels).map_err(|_| outside)?;
+    if page >= slab.page_count() || levels > marks + CHUNK_LEVELS {
+        return Err(outside);
+    }
+    let slot = slab.slot(page);
+    if matches!(slot, PageSlot::Empty) {
+        return Err(NodeError::BelowEmptyPage { page });
+    }
+    let (below_content, position) = (levels - marks, index & ((1 << levels) - 1));
+    match (position >> below_content, below_content) {
+        (0, 0) => return Ok(slot.leaf()),
+        (0, _) => {}
+        (_, 0) => return Ok(WRITTEN_MARK),
+        _ => return Err(outside),
+    }
+    let content = match slot {
+        PageSlot::Missing(leaf) => load(&leaf).ok_or(NodeError::MissingPage { page })?,
+        PageSlot::Loaded(content) if !content.bytes().is_zero() => content,
+        PageSlot::Empty | PageSlot::Loaded(_) => return Err(NodeError::BelowEmptyPage { page }),
+    };
+    let position = usize::try_from(position).map_err(|_| outside)?;
+    Ok(node_in_page(content.bytes(), below_content, position))
 }
 
 /// The node `depth` levels below a page's node, the `position`-th of its level: over 128 >> `depth` chunks.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, LazyLock, OnceLock};
 
-use travertine_merkle::{Hash, ZERO_HASH, layout, page_leaf};
+use travertine_merkle::{Hash, ZERO_HASH, layout, page_leaf, written_page_leaf};
+use travertine_vrns::{Mode, Synthesis};
 
 use crate::page_hash::GroupRoots;
 
@@ -76,7 +77,12 @@ struct SharedPage {
     groups: OnceLock<Box<GroupRoots>>,
 }
 
-static ZERO_PAGE: LazyLock<Page> = LazyLock::new(|| Page::new(PageBytes::zeroed()));
+/// Its leaf is known from the beginning: pages that replace others are hashed as pages that are not zero.
+static ZERO_PAGE: LazyLock<Page> = LazyLock::new(|| {
+    let page = Page::new(PageBytes::zeroed());
+    page.set_leaf(ZERO_HASH);
+    page
+});
 
 impl Page {
     /// A page with these bytes.
@@ -87,6 +93,14 @@ impl Page {
     /// The page of zeros; all callers share one.
     pub fn zero() -> Self {
         ZERO_PAGE.clone()
+    }
+
+    /// The page with this number of a generative region, which nobody has written.
+    pub(crate) fn synthesized(synthesis: Synthesis, number: u32) -> Self {
+        match synthesis.mode {
+            Mode::Zeros => Self::zero(),
+            Mode::Vrns => Self::new(PageBytes::starting_with(&synthesis.page(number.into()))),
+        }
     }
 
     /// The page's bytes.
@@ -150,7 +164,7 @@ impl fmt::Debug for Page {
 /// What stands at a page's place in a slab or an overlay.
 #[derive(Debug, Clone)]
 pub enum PageSlot {
-    /// The zero page, which has no storage.
+    /// Nothing is stored: the zero page, or in a generative cap a page that nobody has written.
     Empty,
     /// A page in storage.
     Loaded(Page),
@@ -159,7 +173,7 @@ pub enum PageSlot {
 }
 
 impl PageSlot {
-    /// The page's leaf in the state tree.
+    /// What tells the page's content: its leaf in the state tree, unless the cap is generative.
     pub fn leaf(&self) -> Hash {
         match self {
             Self::Empty => ZERO_HASH,
@@ -174,6 +188,33 @@ impl PageSlot {
             Self::Loaded(page) if page.bytes().is_zero() => Self::Empty,
             Self::Missing(ZERO_HASH) => Self::Empty,
             slot => slot,
+        }
+    }
+
+    /// The one form of a written page in a cap of this form.
+    pub(crate) fn written(self, form: LeafForm) -> Self {
+        match (self.canonical(), form) {
+            (Self::Empty, LeafForm::Marked) => Self::Loaded(Page::zero()),
+            (slot, _) => slot,
+        }
+    }
+}
+
+/// How a stored page's leaf follows from its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeafForm {
+    /// It is the root of the page's content, and zero pages are not stored.
+    Plain,
+    /// A mark stands beside that root, so that a page of zeros that was written differs from one that nobody has written.
+    Marked,
+}
+
+impl LeafForm {
+    /// The leaf of a page whose content has this root.
+    pub(crate) fn leaf(self, content: &Hash) -> Hash {
+        match self {
+            Self::Plain => *content,
+            Self::Marked => written_page_leaf(content),
         }
     }
 }

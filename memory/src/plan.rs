@@ -7,6 +7,8 @@ pub struct Touches {
     pub first_reads: u32,
     /// Pages that no access of this call has stored.
     pub first_writes: u32,
+    /// Pages among these that are synthesized: those of Generative regions that nobody has written and the call has not touched.
+    pub synthesized: u32,
 }
 
 impl std::ops::Add for Touches {
@@ -16,6 +18,7 @@ impl std::ops::Add for Touches {
         Self {
             first_reads: self.first_reads + other.first_reads,
             first_writes: self.first_writes + other.first_writes,
+            synthesized: self.synthesized + other.synthesized,
         }
     }
 }

@@ -133,6 +133,18 @@ pub enum RegionError {
         /// What was asked for.
         permissions: Permissions,
     },
+    /// Regions of kind Generative have generative caps, and no others have.
+    #[error("a region of kind {kind} with a cap that is {}generative", if *.kind == RegionKind::Generative { "not " } else { "" })]
+    GenerativeCap {
+        /// The kind.
+        kind: RegionKind,
+    },
+    /// What is synthesized is never executed.
+    #[error("a Generative region with permissions {permissions}")]
+    GenerativeExecute {
+        /// What was asked for.
+        permissions: Permissions,
+    },
     /// A range of pages is empty or reaches behind the cap's end.
     #[error("page range {first}..{end} is empty or leaves the cap of {page_count} pages")]
     PageRange {
@@ -171,11 +183,18 @@ impl Region {
     /// A region whose pages all have the same permissions.
     ///
     /// # Errors
-    /// If the kind is `Invalid`, or the permissions name both writing and execution.
+    /// If the kind is `Invalid`, or the permissions name both writing and execution; if either the kind or the cap is generative,
+    /// and not both; if it is, and the permissions name execution.
     pub fn new(kind: RegionKind, permissions: Permissions, cap: DataCap) -> Result<Self, RegionError> {
         check_page_permissions(permissions)?;
         if kind == RegionKind::Invalid {
             return Err(RegionError::InvalidKind);
+        }
+        if (kind == RegionKind::Generative) != cap.synthesis().is_some() {
+            return Err(RegionError::GenerativeCap { kind });
+        }
+        if kind == RegionKind::Generative && permissions.contains(Permissions::EXECUTE) {
+            return Err(RegionError::GenerativeExecute { permissions });
         }
         Ok(Self { kind, permissions, flags: 0, budget: None, narrowed: None, cap })
     }
@@ -207,6 +226,9 @@ impl Region {
         }
         let ceiling = sorted.iter().fold(Permissions::NONE, |union, range| union | range.permissions);
         let region = Self::new(kind, Permissions::NONE, cap)?;
+        if kind == RegionKind::Generative && ceiling.contains(Permissions::EXECUTE) {
+            return Err(RegionError::GenerativeExecute { permissions: ceiling });
+        }
         Ok(Self { permissions: ceiling, narrowed: Some(sorted.into()), ..region })
     }
 

@@ -3,9 +3,12 @@
 use std::ops::Range;
 
 use travertine_merkle::layout::{self, CapLayout};
-use travertine_merkle::{GeneralizedIndex, Hash, cap_root};
+use travertine_merkle::{
+    GeneralizedIndex, Generator, Hash, cap_root, generative_cap_root, merkleize, uint64_chunk,
+};
+use travertine_vrns::Synthesis;
 
-use crate::page::PageSlot;
+use crate::page::{LeafForm, Page, PageSlot};
 use crate::page_hash::hash_pages;
 use crate::tree::{Node, Pages};
 
@@ -47,12 +50,15 @@ pub struct PageChange {
 
 /// An immutable vector of pages with a logical size. Cloning costs a reference count.
 ///
-/// It is canonical: an all-zero page is always [`PageSlot::Empty`], so equal content has one form and one root.
+/// It is canonical: an all-zero page is always [`PageSlot::Empty`], so equal content has one form and one root. In a generative
+/// slab that slot stands for a page that nobody has written, and a page stays written, also if it is zero or again as it was made.
 #[derive(Debug, Clone)]
 pub struct PageSlab {
     size: u64,
     layout: CapLayout,
     pages: Node,
+    /// What makes the pages that nobody has written, of a generative slab.
+    synthesis: Option<Synthesis>,
 }
 
 /// A page that is written, and what it stands in for.
@@ -69,7 +75,36 @@ impl PageSlab {
     /// If `size` is not a multiple of 4,096 from 4,096 bytes to 4 GiB.
     pub fn empty(size: u64) -> Result<Self, SlabError> {
         let layout = CapLayout::new(GeneralizedIndex::ROOT, size).map_err(|_| SlabError::Size { size })?;
-        Ok(Self { size, layout, pages: Node::Empty })
+        Ok(Self { size, layout, pages: Node::Empty, synthesis: None })
+    }
+
+    /// A generative slab, none of whose pages has been written.
+    ///
+    /// # Errors
+    /// If `size` is not a multiple of 4,096 from 4,096 bytes to 4 GiB.
+    pub fn generative(size: u64, synthesis: Synthesis) -> Result<Self, SlabError> {
+        Ok(Self { synthesis: Some(synthesis), ..Self::empty(size)? })
+    }
+
+    /// What makes the pages that nobody has written; `None` if they are zero and the slab is not generative.
+    pub fn synthesis(&self) -> Option<Synthesis> {
+        self.synthesis
+    }
+
+    /// The page that an empty slot stands for.
+    pub(crate) fn unwritten(&self, page: u32) -> Page {
+        self.synthesis.map_or_else(Page::zero, |synthesis| Page::synthesized(synthesis, page))
+    }
+
+    /// How the leaves of stored pages follow from their contents.
+    pub(crate) fn leaf_form(&self) -> LeafForm {
+        if self.synthesis.is_some() { LeafForm::Marked } else { LeafForm::Plain }
+    }
+
+    /// How many pages of a range within the slab are stored. The cost is that of two paths of the tree.
+    pub(crate) fn stored_in(&self, range: Range<u32>) -> u32 {
+        let before = |page| self.pages.stored_before(self.depth(), page);
+        before(range.end) - before(range.start)
     }
 
     /// The size in bytes.
@@ -100,9 +135,30 @@ impl PageSlab {
         self.pages.hash(self.depth())
     }
 
-    /// The root of a cap that is backed by this slab: its size and the root of its pages.
+    /// The root of a cap that is backed by this slab: its size and the root of its pages; if it is generative, its seed and
+    /// mode, too.
     pub fn root(&self) -> Hash {
-        cap_root(self.size, &self.pages_root())
+        match self.generator() {
+            None => cap_root(self.size, &self.pages_root()),
+            Some(generator) => generative_cap_root(self.size, &self.pages_root(), generator),
+        }
+    }
+
+    /// What the state tree says of a generative slab beyond size and pages.
+    pub fn generator(&self) -> Option<Generator> {
+        self.synthesis.map(|Synthesis { seed, mode }| Generator { seed, mode: mode.code() })
+    }
+
+    /// The cap root's node `depth` levels below it, the `index`-th of that level, as far as the container's fields.
+    pub(crate) fn cap_node(&self, depth: u32, index: u64) -> Option<Hash> {
+        let mut fields = vec![uint64_chunk(self.size), self.pages_root()];
+        if let Some(Generator { seed, mode }) = self.generator() {
+            fields.extend([seed, mode].map(uint64_chunk));
+        }
+        let width = fields.len() >> depth;
+        let start = usize::try_from(index).ok()?.checked_mul(width)?;
+        let below = fields.get(start..start + width).filter(|below| !below.is_empty())?;
+        Some(merkleize(below, below.len() as u64))
     }
 
     /// The hash of the `index`-th node `depth` levels below the root of the pages, or `None` where no level or no node is.
@@ -135,7 +191,8 @@ impl PageSlab {
 
     /// What is to be written, but for pages that hold the same bytes already: comparing is much cheaper than hashing.
     fn changing_writes(&self, writes: impl IntoIterator<Item = (u32, PageSlot)>) -> Vec<Write<'_>> {
-        let write = |(page, slot)| Write { page, old: &self.pages, new: Node::from_slot(slot) };
+        let form = self.leaf_form();
+        let write = |(page, slot)| Write { page, old: &self.pages, new: Node::from_slot(slot, form) };
         let mut writes: Vec<Write> = writes.into_iter().map(write).collect();
         debug_assert!(writes.is_sorted_by(|a, b| a.page < b.page));
         debug_assert!(writes.last().is_none_or(|write| write.page < self.page_count()));
@@ -152,7 +209,7 @@ impl PageSlab {
         writes
     }
 
-    /// The first pages of this slab as a slab of `size` bytes. Growing adds zero pages; shrinking drops the pages behind the
+    /// The first pages of this slab as a slab of `size` bytes. Growing adds pages that nobody has written; shrinking drops the pages behind the
     /// end for good. Either costs one path of the tree, besides freeing dropped pages that nothing else shares.
     ///
     /// # Errors
@@ -164,7 +221,7 @@ impl PageSlab {
             Some(levels) => self.pages.grown(levels),
             None => self.pages.descend(before - after, 0).clone(),
         };
-        Ok(Self { pages: pages.truncated(after, empty.page_count()), ..empty })
+        Ok(Self { pages: pages.truncated(after, empty.page_count()), synthesis: self.synthesis, ..empty })
     }
 
     /// This slab with all subtrees and pages that equal those of `other` at the same place taken from there, so that they are
@@ -177,12 +234,13 @@ impl PageSlab {
         Self { pages: self.pages.rebased(self.depth(), &other.pages, other.depth()), ..*self }
     }
 
-    /// The pages that are not all zero, ascending. The cost is that of the pages present.
+    /// The pages that are stored, ascending: those that are not all zero, in a generative slab those that have been written. The
+    /// cost is that of the pages present.
     pub fn pages(&self) -> impl Iterator<Item = (u32, PageSlot)> + '_ {
         self.pages_in(0..self.page_count())
     }
 
-    /// The pages of a range that are not all zero, ascending.
+    /// The pages of a range that are stored, ascending.
     pub fn pages_in(&self, range: Range<u32>) -> impl Iterator<Item = (u32, PageSlot)> + '_ {
         Pages::new(&self.pages, self.depth(), range)
     }

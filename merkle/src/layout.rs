@@ -20,7 +20,7 @@ pub const REGION_BYTES: u64 = 1 << 32;
 pub const REGIONS: u64 = 256;
 /// Pages of the largest region.
 pub const REGION_PAGES: u64 = REGION_BYTES / PAGE_BYTES;
-/// The region kind whose cap has four fields, not size and pages alone.
+/// The region kind whose cap has four fields, not size and pages alone: size, pages, seed and mode.
 pub const GENERATIVE_KIND: u8 = 9;
 
 /// The fields of the state container, in order.
@@ -134,6 +134,11 @@ pub fn size(region_number: u8) -> GeneralizedIndex {
     known(cap(region_number).left())
 }
 
+/// Places of the integers in the cap of a Generative region: its size `4c`, its seed `4c + 2`, its mode `4c + 3`.
+pub fn generative_integers(region_number: u8) -> [GeneralizedIndex; 3] {
+    [0, 2, 3].map(|field| known(cap(region_number).descendant(GENERATIVE_LEVELS, field)))
+}
+
 /// Place of the length of the list of allocation records: `2 * 10 + 1`.
 pub fn allocations_length() -> GeneralizedIndex {
     known(field(StateField::Allocations).right())
@@ -166,11 +171,16 @@ fn known(index: Result<GeneralizedIndex, GindexError>) -> GeneralizedIndex {
     index.expect("the upper places of the state tree are far above level 63")
 }
 
+/// Levels between the cap root of a Generative region and its four fields.
+const GENERATIVE_LEVELS: u32 = 2;
+
 /// The places of a cap's pages, which depend on its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CapLayout {
     pages_root: GeneralizedIndex,
     pages: u32,
+    /// Whether the leaf of a page that has been written lies above the root of its chunks and a mark.
+    has_marks: bool,
 }
 
 impl CapLayout {
@@ -185,7 +195,16 @@ impl CapLayout {
             return Err(LayoutError::Size { size });
         }
         let pages = u32::try_from(size / PAGE_BYTES).expect("a region has at most 2^20 pages");
-        Ok(Self { pages_root: root.right()?, pages })
+        Ok(Self { pages_root: root.right()?, pages, has_marks: false })
+    }
+
+    /// Of the cap of a Generative region, whose root is the node `root`.
+    ///
+    /// # Errors
+    /// As for [`CapLayout::new`].
+    pub fn generative(root: GeneralizedIndex, size: u64) -> Result<Self, LayoutError> {
+        let pages_root = root.descendant(GENERATIVE_LEVELS, 1)?;
+        Ok(Self { pages_root, has_marks: true, ..Self::new(root, size)? })
     }
 
     /// How many pages the cap has: 1 to 2^20.
@@ -198,7 +217,7 @@ impl CapLayout {
         ceil_log2(u64::from(self.pages))
     }
 
-    /// Place of the root over all pages: `q = 2c + 1`.
+    /// Place of the root over all pages: `q = 2c + 1`, in a Generative region `4c + 1`.
     pub const fn pages_root(&self) -> GeneralizedIndex {
         self.pages_root
     }
@@ -214,13 +233,23 @@ impl CapLayout {
         Ok(self.pages_root.descendant(self.depth(), u64::from(page))?)
     }
 
-    /// Place of the chunk that holds the byte `offset` of the cap: chunk `k` of a page is `page * 128 + k`.
+    /// Place of the root over a page's chunks: the page's leaf, or in a Generative region the node to the left below it. To
+    /// the right of that is the mark of a page that has been written, a `uint64` of 1.
+    ///
+    /// # Errors
+    /// As for [`CapLayout::page`].
+    pub fn content(&self, page: u32) -> Result<GeneralizedIndex, LayoutError> {
+        let leaf = self.page(page)?;
+        if self.has_marks { Ok(leaf.left()?) } else { Ok(leaf) }
+    }
+
+    /// Place of the chunk that holds the byte `offset` of the cap: chunk `k` of a page is `content * 128 + k`.
     ///
     /// # Errors
     /// As for [`CapLayout::page`].
     pub fn chunk(&self, offset: u32) -> Result<GeneralizedIndex, LayoutError> {
         let within_page = u64::from(offset) % PAGE_BYTES / CHUNK_BYTES;
-        Ok(self.page(page_number(offset))?.descendant(ceil_log2(PAGE_CHUNKS), within_page)?)
+        Ok(self.content(page_number(offset))?.descendant(ceil_log2(PAGE_CHUNKS), within_page)?)
     }
 }
 
@@ -262,6 +291,18 @@ mod tests {
         let q = 2 * cap(255).get() + 1;
         assert_eq!(layout.chunk(u32::MAX).unwrap().get(), (q * (1 << 20) + (1 << 20) - 1) * 128 + 127);
         assert_eq!(layout.chunk(u32::MAX).unwrap().depth(), 3 + 8 + 1 + 1 + 20 + 7);
+    }
+
+    #[test]
+    fn caps_of_generative_regions_have_four_fields_and_marks() {
+        let c = cap(0x80).get();
+        assert_eq!(generative_integers(0x80).map(GeneralizedIndex::get), [4 * c, 4 * c + 2, 4 * c + 3]);
+        let layout = CapLayout::generative(cap(0x80), REGION_BYTES).unwrap();
+        let page = ((4 * c + 1) << 20) + 77;
+        assert_eq!(layout.page(77).unwrap().get(), page);
+        assert_eq!(layout.content(77).unwrap().get(), 2 * page);
+        assert_eq!(layout.chunk(77 * 4096 + 33).unwrap().get(), 2 * page * 128 + 1);
+        assert_eq!(layout.chunk(u32::MAX).unwrap().depth(), 3 + 8 + 1 + 2 + 20 + 1 + 7);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use core::slice;
 use thiserror::Error;
 
 use crate::hash::{Hash, ZERO_HASH, hash_pair, hash_pairs};
-use crate::layout::{GENERATIVE_KIND, PAGE_BYTES};
-use crate::merkleize::{merkleize_each, uint64_chunk};
+use crate::layout::{self, CapLayout, GENERATIVE_KIND, LayoutError, PAGE_BYTES};
+use crate::merkleize::{merkleize, merkleize_each, uint64_chunk};
 
 const PAGE_LENGTH: usize = 4096;
 const _: () = assert!(PAGE_LENGTH as u64 == PAGE_BYTES);
@@ -25,11 +25,22 @@ pub struct RegionHeader {
     pub meta: u64,
     /// Size of the region's cap in bytes.
     pub size: u64,
+    /// What the pages of a Generative region are made from; `None` for every other kind.
+    pub generator: Option<Generator>,
+}
+
+/// The fields that only the cap of a Generative region has. What they make is in `docs/generative.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Generator {
+    /// The seed.
+    pub seed: u64,
+    /// 0: pages that nobody has written are zero; 1: they are synthesized from the seed.
+    pub mode: u64,
 }
 
 impl RegionHeader {
     /// All zero: stands for an absent region where a header is expected. No region has a size of 0.
-    pub const ABSENT: Self = Self { meta: 0, size: 0 };
+    pub const ABSENT: Self = Self { meta: 0, size: 0, generator: None };
 
     /// The region's kind: bits 0 to 7 of `meta`.
     pub const fn kind(&self) -> u8 {
@@ -46,10 +57,27 @@ impl RegionHeader {
         self.meta >> 16
     }
 
-    /// Whether the cap has the two fields size and pages. That of a Generative region has more, and that of a kind
-    /// which this version does not know may have any.
-    pub const fn has_plain_cap(&self) -> bool {
-        self.kind() < GENERATIVE_KIND
+    /// Whether the region is Generative.
+    pub const fn is_generative(&self) -> bool {
+        self.kind() == GENERATIVE_KIND
+    }
+
+    /// Whether it is known which fields the cap has. That of a kind which this version does not know may have any.
+    pub const fn has_known_cap(&self) -> bool {
+        self.kind() <= GENERATIVE_KIND
+    }
+
+    /// Where the pages of the region are, whose number is `region` and whose kind is a known one.
+    ///
+    /// # Errors
+    /// As for [`CapLayout::new`].
+    pub fn cap_layout(&self, region: u8) -> Result<CapLayout, LayoutError> {
+        let root = layout::cap(region);
+        if self.is_generative() {
+            CapLayout::generative(root, self.size)
+        } else {
+            CapLayout::new(root, self.size)
+        }
     }
 }
 
@@ -107,6 +135,25 @@ pub fn page_is_zero(page: &[u8; PAGE_LENGTH]) -> bool {
 pub fn cap_root(size: u64, pages_root: &Hash) -> Hash {
     hash_pair(&uint64_chunk(size), pages_root)
 }
+
+/// The root of a Generative region's cap: the container of its size, the root of its page leaves, its seed and its mode.
+pub fn generative_cap_root(size: u64, pages_root: &Hash, generator: Generator) -> Hash {
+    let Generator { seed, mode } = generator;
+    merkleize(&[uint64_chunk(size), *pages_root, uint64_chunk(seed), uint64_chunk(mode)], 4)
+}
+
+/// The leaf of a page of a Generative region that has been written, given the leaf that the same bytes have elsewhere. That
+/// of a page which nobody has written is [`ZERO_HASH`].
+pub fn written_page_leaf(content: &Hash) -> Hash {
+    hash_pair(content, &WRITTEN_MARK)
+}
+
+/// What stands beside the content of a written page of a Generative region: the chunk of the `uint64` 1.
+pub const WRITTEN_MARK: Hash = {
+    let mut mark = ZERO_HASH;
+    mark[0] = 1;
+    mark
+};
 
 /// The leaf of a present region. That of an absent one is [`ZERO_HASH`].
 pub fn region_leaf(meta: u64, cap_root: &Hash) -> Hash {
@@ -181,7 +228,7 @@ mod tests {
 
     #[test]
     fn meta_is_kind_permissions_flags() {
-        let header = RegionHeader { meta: 0xabcd_ef01_2345_0307, size: 4096 };
+        let header = RegionHeader { meta: 0xabcd_ef01_2345_0307, size: 4096, generator: None };
         assert_eq!((header.kind(), header.permissions(), header.flags()), (7, 3, 0xabcd_ef01_2345));
     }
 }

@@ -29,7 +29,9 @@
 //!
 //! # Features
 //! `simd`, on by default: vectorised SHA-256, chosen at run time ([`Backend`]). It needs `std` and holds the only `unsafe`
-//! of the crate, in one module. `json`: the JSON form of proofs, with `serde`; still `no_std`. With default features off the crate is `no_std` (with `alloc`) and forbids `unsafe`.
+//! of the crate, in one module. `json`: the JSON form of proofs, with `serde`; still `no_std`. `generative`: bytes of Generative
+//! regions that nobody has written, which are no part of a proof but computed again; still `no_std`. Without it a claim of such
+//! bytes is refused. With default features off the crate is `no_std` (with `alloc`) and forbids `unsafe`.
 #![no_std]
 #![cfg_attr(not(feature = "simd"), forbid(unsafe_code))]
 
@@ -47,13 +49,14 @@ mod multiproof;
 mod proof;
 mod single;
 mod state;
+mod synthesis;
 
 pub use allocation::{AllocationRecord, fragments_root};
 pub use gindex::{GeneralizedIndex, GindexError};
 pub use hash::{Backend, BackendError, Hash, ZERO_HASH, hash_pair, hash_pairs, zero_hash};
 pub use leaf::{
-    PaddingError, RegionHeader, cap_root, decode_uint64_chunk, page_is_zero, page_leaf, page_leaves,
-    region_leaf,
+    Generator, PaddingError, RegionHeader, WRITTEN_MARK, cap_root, decode_uint64_chunk, generative_cap_root,
+    page_is_zero, page_leaf, page_leaves, region_leaf, written_page_leaf,
 };
 pub use merkleize::{ceil_log2, merkleize, merkleize_each, mix_in_length, uint64_chunk};
 pub use multiproof::{

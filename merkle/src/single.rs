@@ -124,11 +124,11 @@ impl SingleProof {
     pub fn verify_in_state(&self, state_root: &Hash, address: u64) -> Result<CapContent, BranchError> {
         let (region, offset) = layout::split_address(address)?;
         let cap = layout::cap(region);
-        let (meta, size) = (self.integer_sibling(cap.depth())?, self.integer_sibling(cap.depth() + 1)?);
-        let header = RegionHeader { meta, size };
-        if !header.has_plain_cap() {
+        let header = RegionHeader { meta: self.integer_sibling(cap.depth())?, size: 0, generator: None };
+        if header.is_generative() || !header.has_known_cap() {
             return Err(BranchError::RegionKind { kind: header.kind() });
         }
+        let size = self.integer_sibling(cap.depth() + 1)?;
         let content = self.content(CapLayout::new(cap, size)?, offset)?;
         self.verify(state_root)?;
         Ok(content)

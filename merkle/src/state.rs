@@ -8,11 +8,9 @@ use crate::leaf::RegionHeader;
 pub trait StateTree {
     /// The node at `index` of the state tree, or `None` where there is no such node.
     ///
-    /// Below the leaf of a zero page or of an absent region there are none; padding behind a cap's last page has the
-    /// roots of zero subtrees.
+    /// Below the leaf of a zero page, of a page of a Generative region that nobody has written, or of an absent region there
+    /// are none; padding behind a cap's last page has the roots of zero subtrees.
     fn node(&self, index: GeneralizedIndex) -> Option<Hash>;
     /// The header of a region, or `None` where it is absent.
     fn region(&self, region: u8) -> Option<RegionHeader>;
-    /// Whether a page of a present region is all zero. `page` counts from 0, 4,096 bytes each.
-    fn page_is_zero(&self, region: u8, page: u32) -> bool;
 }

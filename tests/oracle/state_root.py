@@ -9,11 +9,12 @@ hex, for each dump. A dump is JSON:
     settlements     uint64
     next_allocation uint64
     allocations     [{slot, id, address, size, kind, flags, owner: hex, fragments: [[plane, first frame, frames], ...]}, ...]
-    regions         [{number, kind, permissions, flags, size, pages: {index: hex of 4,096 bytes}}, ...]
+    regions         [{number, kind, permissions, flags, size, generator: [seed, mode] or null,
+                    pages: {index: hex of 4,096 bytes}}, ...]
     image           {version, entry, segments: [[address, memory_size, permissions], ...], regions: as above, of
                     the machine before its first call}
 
-Pages that are not listed are all zero.
+Pages that are not listed are all zero; in a region with a generator, nobody has written them.
 """
 
 import hashlib
@@ -71,8 +72,11 @@ def page_leaf(content):
 
 def region_leaf(region):
     pages = {int(index): page_leaf(bytes.fromhex(content)) for index, content in region["pages"].items()}
+    if region["generator"]:
+        pages = {index: hash_pair(leaf, uint64(1)) for index, leaf in pages.items()}
     pages_root = merkleize(pages, region["size"] // PAGE)
-    cap_root = vector([uint64(region["size"]), pages_root])
+    generator = [uint64(number) for number in region["generator"] or []]
+    cap_root = vector([uint64(region["size"]), pages_root, *generator])
     meta = region["kind"] | region["permissions"] << 8 | region["flags"] << 16
     return vector([uint64(meta), cap_root])
 

@@ -115,7 +115,7 @@ impl Fixture {
 pub fn all() -> Vec<Fixture> {
     let mut fixtures = programs();
     fixtures.extend(array(&expected(), "sequences").iter().map(read_sequence));
-    assert_eq!(fixtures.len(), 15, "expected.json lists all fixtures");
+    assert_eq!(fixtures.len(), 16, "expected.json lists all fixtures");
     fixtures
 }
 

@@ -98,6 +98,7 @@ fn dump_regions(memory: &Memory) -> Vec<Value> {
             "permissions": region.permissions().bits(),
             "flags": region.meta() >> 16,
             "size": region.cap().size(),
+            "generator": region.cap().backing().generator().map(|made| [made.seed, made.mode]),
             "pages": dump_pages(memory, number, region),
         })
     };
@@ -135,7 +136,8 @@ fn state_roots_are_those_that_python_computes_from_the_memory() {
 }
 
 /// Ranges of bytes of settled fixtures: one chunk, across chunks, pages and planes, zero pages, text.
-const RANGES: [(&str, u64, u64); 9] = [
+/// Of a generative region those that nobody has written, those of written pages, and both.
+const RANGES: [(&str, u64, u64); 12] = [
     ("counter", 0x2_0000_0000, 8),
     ("counter", 0x1_f000_0000, 200),
     ("token", 0x2_0001_0000, 64),
@@ -145,6 +147,9 @@ const RANGES: [(&str, u64, u64); 9] = [
     ("guestbook", 0x4_0000_0000, 70_000),
     ("sieve", 0x1_fff0, 0x20),
     ("sieve", 0x2_0123, 5_000),
+    ("landmap", 0x80_1234_5677, 70),
+    ("landmap", 0x80_0012_0000, 64),
+    ("landmap", 0x80_ffff_dfff, 8_000),
 ];
 
 #[test]
@@ -218,10 +223,6 @@ impl StateTree for WithAllocations<'_> {
 
     fn region(&self, region: u8) -> Option<RegionHeader> {
         self.state.region(region)
-    }
-
-    fn page_is_zero(&self, region: u8, page: u32) -> bool {
-        self.state.page_is_zero(region, page)
     }
 }
 

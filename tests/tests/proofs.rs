@@ -28,7 +28,11 @@ fn peek(machine: &Machine, claim: &Claim) -> Vec<u8> {
 fn truth(machine: &Machine, claim: &Claim) -> Proven {
     let number = u8::try_from(claim.address / REGION_BYTES).unwrap();
     let region = machine.state().memory().region(number);
-    let header = region.map(|region| RegionHeader { meta: region.meta(), size: region.cap().size() });
+    let header = region.map(|region| RegionHeader {
+        meta: region.meta(),
+        size: region.cap().size(),
+        generator: region.cap().backing().generator(),
+    });
     if claim.length == 0 {
         return Proven::Region(header);
     }

@@ -6,6 +6,7 @@ use object::read::elf::{FileHeader as _, ProgramHeader as _, Sym as _};
 use thiserror::Error;
 use travertine_memory::Permissions;
 
+use crate::generative::{self, NoteError};
 use crate::image::{Image, ImageError, MAX_SEGMENTS, Segment};
 
 /// The largest ELF file that is read, in bytes.
@@ -103,6 +104,9 @@ pub enum LoadError {
         /// Its flags.
         flags: u32,
     },
+    /// A note that declares a generative region is refused.
+    #[error(transparent)]
+    Note(#[from] NoteError),
     /// The segments do not make an image.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -152,7 +156,8 @@ pub fn load(file: &[u8]) -> Result<Image, LoadError> {
             .ok_or(LoadError::SegmentsOverlapInFile { segment: number, file: file.len() })?;
         segments.push(segment);
     }
-    Ok(Image::new(header.e_entry(LE), segments)?)
+    let image = Image::new(header.e_entry(LE), segments)?;
+    Ok(image.with_generative(generative::declared(header, file)?)?)
 }
 
 /// The named functions and objects of an ELF file, in order of address; empty if it is stripped.

@@ -134,7 +134,8 @@ impl Engine {
 fn other_layout(program: &Memory, state: &Memory) -> Option<u8> {
     let layout = |memory: &Memory, number| {
         let region = memory.region(number).filter(|region| region.budget().is_none())?;
-        Some((region.meta(), region.cap().size(), region.page_ranges().map(<[_]>::to_vec)))
+        let cap = region.cap();
+        Some((region.meta(), cap.size(), cap.synthesis(), region.page_ranges().map(<[_]>::to_vec)))
     };
     (0..=u8::MAX).find(|&number| layout(program, number) != layout(state, number))
 }

@@ -6,6 +6,7 @@ use travertine_memory::{PageBytes, Permissions};
 use travertine_merkle::Hash;
 use travertine_merkle::layout::{PAGE_BYTES, PLANE_BYTES, REGION_BYTES, REGIONS};
 
+use crate::generative::{FIRST_GENERATIVE_REGION, GenerativeRegion, LAST_GENERATIVE_REGION};
 use crate::ssz;
 
 /// The most segments of an image.
@@ -16,7 +17,7 @@ pub const IMAGE_VERSION: u64 = 1;
 /// Regions that the machine fills itself: stack, transient, shared, and the call context.
 const RESERVED_REGIONS: [u64; 4] = [4, 5, 6, 7];
 /// The regions from here on are for generative memory and devices.
-const FIRST_SPECIAL_REGION: u64 = 0x80;
+const FIRST_SPECIAL_REGION: u64 = FIRST_GENERATIVE_REGION as u64;
 
 /// A run of pages with the same permissions, and their first content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +111,24 @@ pub enum ImageError {
     /// Two segments share a page.
     #[error("the segments at {0:#x} and {1:#x} share a page")]
     Overlap(u64, u64),
+    /// The number is none of a generative region.
+    #[error(
+        "generative region {0:#x}: its number must be {FIRST_GENERATIVE_REGION:#x} to {LAST_GENERATIVE_REGION:#x}"
+    )]
+    GenerativeNumber(u64),
+    /// A generative region has a size that no region can have.
+    #[error(
+        "generative region {region:#x} of {size} bytes: its size must be a multiple of {PAGE_BYTES} up to 4 GiB"
+    )]
+    GenerativeSize {
+        /// Its number.
+        region: u8,
+        /// Its size, in bytes.
+        size: u64,
+    },
+    /// A generative region is declared twice.
+    #[error("generative region {0:#x} is declared twice")]
+    GenerativeTwice(u8),
     /// The program does not start in code.
     #[error("the entry {0:#x} is not in an executable segment")]
     EntryOutsideCode(u64),
@@ -123,6 +142,8 @@ pub enum ImageError {
 pub struct Image {
     entry: u64,
     segments: Vec<Segment>,
+    /// In the order of their numbers.
+    generative: Vec<GenerativeRegion>,
 }
 
 /// The container behind an image's root.
@@ -130,7 +151,7 @@ pub struct Image {
 struct ImageRecord {
     version: u64,
     entry: u64,
-    /// Root of the 256 region leaves of the machine before its first call: they hold the content.
+    /// Root of the 256 region leaves of the machine before its first call: they hold the content, and all of generative regions.
     regions: Vector<u8, 32>,
     segments: List<SegmentRecord, MAX_SEGMENTS>,
 }
@@ -161,7 +182,7 @@ impl Image {
                 return Err(ImageError::Overlap(pair[0].address, pair[1].address));
             }
         }
-        let image = Self { entry, segments };
+        let image = Self { entry, segments, generative: Vec::new() };
         if !entry.is_multiple_of(2) {
             return Err(ImageError::EntryMisaligned(entry));
         }
@@ -174,6 +195,19 @@ impl Image {
         Ok(image)
     }
 
+    /// The image with these generative regions, in any order, instead of those that it had.
+    ///
+    /// # Errors
+    /// If a number or a size is none of a generative region's, or two have the same number.
+    pub fn with_generative(self, mut regions: Vec<GenerativeRegion>) -> Result<Self, ImageError> {
+        regions.iter().try_for_each(GenerativeRegion::check)?;
+        regions.sort_by_key(|region| region.number);
+        if let Some(pair) = regions.windows(2).find(|pair| pair[0].number == pair[1].number) {
+            return Err(ImageError::GenerativeTwice(pair[0].number));
+        }
+        Ok(Self { generative: regions, ..self })
+    }
+
     /// Address of the first instruction.
     pub fn entry(&self) -> u64 {
         self.entry
@@ -182,6 +216,11 @@ impl Image {
     /// The segments, in order of address.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
+    }
+
+    /// The generative regions, in the order of their numbers.
+    pub fn generative(&self) -> &[GenerativeRegion] {
+        &self.generative
     }
 
     /// The segments that can be executed.

@@ -39,6 +39,7 @@ mod context;
 mod cpu;
 mod elf;
 mod engine;
+mod generative;
 mod host;
 mod image;
 mod interpreter;
@@ -60,6 +61,7 @@ pub use context::{
 pub use cpu::Cpu;
 pub use elf::{LoadError, MAX_ELF_BYTES, MAX_SYMBOLS, Symbol, load, symbols};
 pub use engine::{Engine, EngineConfig, EngineKind};
+pub use generative::{FIRST_GENERATIVE_REGION, GenerativeRegion, LAST_GENERATIVE_REGION, NoteError};
 pub use host::{Host, HostCall, HostPlan, HostReply, MAX_HOST_BYTES, MemoryRange, NoHost, numbers};
 pub use image::{IMAGE_VERSION, Image, ImageError, MAX_SEGMENTS, Segment};
 pub use interpreter::RunLimit;

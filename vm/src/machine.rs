@@ -71,7 +71,9 @@ pub enum MachineError {
         engine: Hash,
     },
     /// The state's regions are not those of the program.
-    #[error("region {region:#x} of the state has another kind, size or permissions than the program says")]
+    #[error(
+        "region {region:#x} of the state has another kind, size, seed or permissions than the program says"
+    )]
     OtherLayout {
         /// The region's number.
         region: u8,

@@ -53,13 +53,16 @@ impl Program {
     }
 }
 
-/// The image's regions, a stack, and the region of the call's context and input.
+/// The image's regions, generative ones among them, a stack, and the region of the call's context and input.
 fn first_memory(image: &Image) -> Memory {
     const VALID: &str = "a checked image and the machine's own regions do not collide";
     let mut memory = Memory::new();
     for segments in image.segments().chunk_by(|a, b| a.region() == b.region()) {
         let number = u8::try_from(segments[0].region()).expect(VALID);
         memory.insert(number, image_region(number, segments)).expect(VALID);
+    }
+    for declared in image.generative() {
+        memory.insert(declared.number, declared.region().expect(VALID)).expect(VALID);
     }
     let own = [
         (STACK_REGION, RegionKind::Stack, STACK_BYTES),

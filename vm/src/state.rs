@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use travertine_memory::{DirtyPage, Memory, PageSlot};
+use travertine_memory::{DirtyPage, Memory};
 use travertine_merkle::layout::{self, REGIONS, STATE_FIELDS, STATE_VERSION, StateField};
 use travertine_merkle::{
     Claim, GeneralizedIndex, Hash, MemoryProof, ProveError, ProveTransitionError, RegionHeader, StateTree,
@@ -191,10 +191,7 @@ impl StateTree for State {
 
     fn region(&self, region: u8) -> Option<RegionHeader> {
         let region = self.memory.region(region)?;
-        Some(RegionHeader { meta: region.meta(), size: region.cap().size() })
-    }
-
-    fn page_is_zero(&self, region: u8, page: u32) -> bool {
-        self.memory.region(region).is_some_and(|region| matches!(region.cap().slot(page), PageSlot::Empty))
+        let cap = region.cap();
+        Some(RegionHeader { meta: region.meta(), size: cap.size(), generator: cap.backing().generator() })
     }
 }

@@ -1,7 +1,7 @@
 //! The places of a region's nodes, and what they are called.
 
 use travertine_merkle::layout::{self, CHUNK_BYTES, CapLayout, LayoutError, PAGE_BYTES, StateField};
-use travertine_merkle::{Claim, GeneralizedIndex, Proven, RegionHeader};
+use travertine_merkle::{Claim, GeneralizedIndex, Generator, Proven, RegionHeader};
 
 use super::position;
 use crate::claims::{RegionReport, describe};
@@ -19,7 +19,7 @@ impl RegionPlaces {
     pub(super) fn new(address: u64, header: Option<RegionHeader>) -> Result<Self, LayoutError> {
         let (region, _) = layout::split_address(address)?;
         let Some(header) = header else { return Ok(Self { region, present: None }) };
-        let cap = CapLayout::new(layout::cap(region), header.size)?;
+        let cap = header.cap_layout(region)?;
         Ok(Self { region, present: Some((header, cap)) })
     }
 
@@ -32,8 +32,8 @@ impl RegionPlaces {
         is_leaf: impl Fn(GeneralizedIndex) -> bool,
     ) -> Result<Vec<(GeneralizedIndex, String)>, LayoutError> {
         let region = self.region;
-        let (Some((_, cap)), Proven::Bytes { .. }) = (&self.present, value) else {
-            let start = if self.present.is_some() { layout::size(region) } else { layout::region(region) };
+        let (Some((header, cap)), Proven::Bytes { .. }) = (&self.present, value) else {
+            let start = self.integers().first().map_or(layout::region(region), |(size, _)| *size);
             return Ok(vec![(start, describe(claim))]);
         };
         let start = claim.address % layout::REGION_BYTES;
@@ -43,9 +43,12 @@ impl RegionPlaces {
             let first = start.max(page * PAGE_BYTES);
             let last = end.min((page + 1) * PAGE_BYTES) - 1;
             let offset = u32::try_from(first).expect("proven bytes lie in their region");
-            let leaf = cap.page(layout::page_number(offset))?;
-            if is_leaf(leaf) {
-                starts.push((leaf, format!("page {} of region {region}, which is all zero", grouped(page))));
+            let number = layout::page_number(offset);
+            let zero = [cap.content(number)?, cap.page(number)?].into_iter().find(|place| is_leaf(*place));
+            if let Some(place) = zero {
+                let unwritten = header.is_generative() && place == cap.page(number)?;
+                let what = if unwritten { "which nobody has written" } else { "which is all zero" };
+                starts.push((place, format!("page {} of region {region}, {what}", grouped(page))));
                 continue;
             }
             let chunks = [first, last].map(|byte| byte % PAGE_BYTES / CHUNK_BYTES);
@@ -76,24 +79,41 @@ impl RegionPlaces {
         if index == layout::meta(self.region) {
             return format!("meta: {}", RegionReport::from(*header).kind_and_permissions());
         }
-        if index == layout::size(self.region) {
-            return format!("size: {}", grouped(header.size));
+        if let Some((_, name)) = self.integers().into_iter().find(|(place, _)| *place == index) {
+            return name;
         }
         let pages = cap.pages_root();
+        if index != pages && !pages.is_ancestor_of(index) {
+            return "cap fields, level 1".to_owned();
+        }
         let (level, page_level) = (index.depth() - pages.depth(), cap.depth());
         match level.checked_sub(page_level) {
             Some(0) => format!("page {}", grouped(position(pages, index))),
             None if level == 0 => "pages".to_owned(),
             None => format!("pages, level {level} of {page_level}"),
-            Some(below) => {
-                let levels = layout::PAGE_CHUNKS.ilog2();
-                let chunk = index.get() % layout::PAGE_CHUNKS;
-                if below == levels {
-                    format!("chunk {chunk}")
-                } else {
-                    format!("page, level {below} of {levels}")
-                }
-            }
+            Some(below) => below_page(index, below, header.is_generative()),
         }
+    }
+
+    /// The places of the integers in the cap, the size first, and what they are; none if the region is absent.
+    fn integers(&self) -> Vec<(GeneralizedIndex, String)> {
+        let Some((header, _)) = &self.present else { return Vec::new() };
+        let size = format!("size: {}", grouped(header.size));
+        let Some(Generator { seed, mode }) = header.generator else {
+            return vec![(layout::size(self.region), size)];
+        };
+        let names = [size, format!("seed: {seed:#x}"), format!("mode: {mode}")];
+        layout::generative_integers(self.region).into_iter().zip(names).collect()
+    }
+}
+
+/// What a node `below` levels under a page's leaf is.
+fn below_page(index: GeneralizedIndex, below: u32, is_generative: bool) -> String {
+    let levels = layout::PAGE_CHUNKS.ilog2();
+    match below - u32::from(is_generative) {
+        0 if index.is_right() => "mark of a written page".to_owned(),
+        0 => "content of the page".to_owned(),
+        level if level == levels => format!("chunk {}", index.get() % layout::PAGE_CHUNKS),
+        level => format!("page, level {level} of {levels}"),
     }
 }

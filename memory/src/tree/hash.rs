@@ -30,16 +30,16 @@ impl Node {
     fn known_hash(&self, levels: u32) -> Option<Hash> {
         match self {
             Self::Empty => Some(*zero_hash(levels)),
-            Self::Page(page) => Some(page.leaf()),
-            Self::Missing(leaf) => Some(**leaf),
-            Self::Branch(branch, _) => branch.hash.get().copied(),
+            Self::Page(page, form) => Some(form.leaf(&page.leaf())),
+            Self::Missing(content, form) => Some(form.leaf(content)),
+            Self::Branch(branch, ..) => branch.hash.get().copied(),
         }
     }
 
     /// The branches of the subtree that have no hash yet, each with the levels below it. Above such a branch no other has
     /// one, so hashed subtrees are not walked.
     fn collect_pending<'a>(&'a self, levels: u32, pending: &mut Vec<(u32, &'a Branch)>) {
-        if let Self::Branch(branch, _) = self
+        if let Self::Branch(branch, ..) = self
             && branch.hash.get().is_none()
         {
             pending.push((levels, branch));

@@ -12,20 +12,20 @@ use std::sync::{Arc, OnceLock};
 
 use travertine_merkle::Hash;
 
-use crate::page::{Page, PageSlot};
+use crate::page::{LeafForm, Page, PageSlot};
 
 pub(crate) use walk::Pages;
 
-/// A subtree. All-zero subtrees are `Empty` at their top. How many levels it has is known from its place.
+/// A subtree. Subtrees without stored pages are `Empty` at their top. How many levels it has is known from its place.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Node {
     #[default]
     Empty,
-    /// The flag tells whether a page below is known by its hash only. It stands here, beside the pointer, so that an update
-    /// need not read the branches that it shares.
-    Branch(Arc<Branch>, bool),
-    Page(Page),
-    Missing(Arc<Hash>),
+    /// The flag tells whether a page below is known by its hash only, the number how many pages are stored below. Both stand
+    /// here, beside the pointer, so that an update need not read the branches that it shares.
+    Branch(Arc<Branch>, bool, u32),
+    Page(Page, LeafForm),
+    Missing(Arc<Hash>, LeafForm),
 }
 
 #[derive(Debug)]
@@ -36,19 +36,19 @@ pub(crate) struct Branch {
 }
 
 impl Node {
-    /// The node of one page. The zero page is `Empty`, however it is named.
-    pub(crate) fn from_slot(slot: PageSlot) -> Self {
-        match slot.canonical() {
+    /// The node of a written page. In plain form the zero page is `Empty`, however it is named.
+    pub(crate) fn from_slot(slot: PageSlot, form: LeafForm) -> Self {
+        match slot.written(form) {
             PageSlot::Empty => Self::Empty,
-            PageSlot::Loaded(page) => Self::Page(page),
-            PageSlot::Missing(leaf) => Self::Missing(Arc::new(leaf)),
+            PageSlot::Loaded(page) => Self::Page(page, form),
+            PageSlot::Missing(leaf) => Self::Missing(Arc::new(leaf), form),
         }
     }
 
     pub(crate) fn slot(&self) -> PageSlot {
         match self {
-            Self::Page(page) => PageSlot::Loaded(page.clone()),
-            Self::Missing(leaf) => PageSlot::Missing(**leaf),
+            Self::Page(page, _) => PageSlot::Loaded(page.clone()),
+            Self::Missing(leaf, _) => PageSlot::Missing(**leaf),
             Self::Empty | Self::Branch(..) => PageSlot::Empty,
         }
     }
@@ -56,8 +56,8 @@ impl Node {
     /// The page that stands here, if its content is known.
     pub(crate) fn page(&self) -> Option<&Page> {
         match self {
-            Self::Page(page) => Some(page),
-            Self::Empty | Self::Branch(..) | Self::Missing(_) => None,
+            Self::Page(page, _) => Some(page),
+            Self::Empty | Self::Branch(..) | Self::Missing(..) => None,
         }
     }
 
@@ -66,22 +66,46 @@ impl Node {
             return Self::Empty;
         }
         let has_missing = left.has_missing() || right.has_missing();
-        Self::Branch(Arc::new(Branch { left, right, hash: OnceLock::new() }), has_missing)
+        let stored = left.stored() + right.stored();
+        Self::Branch(Arc::new(Branch { left, right, hash: OnceLock::new() }), has_missing, stored)
     }
 
     pub(crate) fn has_missing(&self) -> bool {
         match self {
-            Self::Empty | Self::Page(_) => false,
-            Self::Missing(_) => true,
-            Self::Branch(_, has_missing) => *has_missing,
+            Self::Empty | Self::Page(..) => false,
+            Self::Missing(..) => true,
+            Self::Branch(_, has_missing, _) => *has_missing,
         }
+    }
+
+    /// How many pages are stored in the subtree, at most 2^20.
+    fn stored(&self) -> u32 {
+        match self {
+            Self::Empty => 0,
+            Self::Page(..) | Self::Missing(..) => 1,
+            Self::Branch(_, _, stored) => *stored,
+        }
+    }
+
+    /// How many of the first `count` pages of this subtree of `levels` levels are stored. The cost is that of one path.
+    pub(crate) fn stored_before(&self, levels: u32, count: u32) -> u32 {
+        if count == 0 || matches!(self, Self::Empty) {
+            return 0;
+        }
+        if count >= 1 << levels {
+            return self.stored();
+        }
+        let half = 1 << (levels - 1);
+        let (left, right) = self.halves();
+        left.stored_before(levels - 1, count.min(half))
+            + right.stored_before(levels - 1, count.saturating_sub(half))
     }
 
     /// The halves of a subtree that is not a single page.
     fn halves(&self) -> (&Self, &Self) {
         match self {
-            Self::Branch(branch, _) => (&branch.left, &branch.right),
-            Self::Empty | Self::Page(_) | Self::Missing(_) => (&Self::Empty, &Self::Empty),
+            Self::Branch(branch, ..) => (&branch.left, &branch.right),
+            Self::Empty | Self::Page(..) | Self::Missing(..) => (&Self::Empty, &Self::Empty),
         }
     }
 

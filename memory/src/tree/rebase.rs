@@ -17,10 +17,10 @@ impl Node {
             return self.clone();
         }
         let equal = levels == other_levels && self.hash(levels) == other.hash(levels);
-        if equal && (!other.has_missing() || matches!(self, Self::Missing(_))) {
+        if equal && (!other.has_missing() || matches!(self, Self::Missing(..))) {
             return other.clone();
         }
-        let (Self::Branch(branch, _), false) = (self, matches!(other, Self::Empty)) else {
+        let (Self::Branch(branch, ..), false) = (self, matches!(other, Self::Empty)) else {
             return self.clone();
         };
         let (left, right) = if levels == other_levels {
@@ -36,7 +36,7 @@ impl Node {
             return self.clone();
         }
         let joined = Self::join(left, right);
-        if let (Self::Branch(new, _), Some(hash)) = (&joined, branch.hash.get()) {
+        if let (Self::Branch(new, ..), Some(hash)) = (&joined, branch.hash.get()) {
             // The same content has the same hash.
             new.set_hash(*hash);
         }
@@ -47,10 +47,10 @@ impl Node {
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Empty, Self::Empty) => true,
-            (Self::Branch(a, _), Self::Branch(b, _)) => Arc::ptr_eq(a, b),
-            (Self::Page(a), Self::Page(b)) => a.is_same_frame(b),
-            (Self::Missing(a), Self::Missing(b)) => Arc::ptr_eq(a, b),
-            (Self::Empty | Self::Branch(..) | Self::Page(_) | Self::Missing(_), _) => false,
+            (Self::Branch(a, ..), Self::Branch(b, ..)) => Arc::ptr_eq(a, b),
+            (Self::Page(a, form), Self::Page(b, other)) => form == other && a.is_same_frame(b),
+            (Self::Missing(a, form), Self::Missing(b, other)) => form == other && Arc::ptr_eq(a, b),
+            (Self::Empty | Self::Branch(..) | Self::Page(..) | Self::Missing(..), _) => false,
         }
     }
 }

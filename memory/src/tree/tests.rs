@@ -8,7 +8,7 @@ use crate::slab::{PageChange, PageSlab};
 
 /// Branches of a subtree, and those among them that have not been hashed.
 fn count(node: &Node) -> (usize, usize) {
-    let Node::Branch(branch, _) = node else { return (0, 0) };
+    let Node::Branch(branch, ..) = node else { return (0, 0) };
     let ((left, left_pending), (right, right_pending)) = (count(&branch.left), count(&branch.right));
     let pending = usize::from(branch.hash.get().is_none());
     (left + right + 1, left_pending + right_pending + pending)
@@ -16,8 +16,8 @@ fn count(node: &Node) -> (usize, usize) {
 
 /// Branches of `new` that are not those of `old`.
 fn fresh(old: &Node, new: &Node) -> usize {
-    let Node::Branch(branch, _) = new else { return 0 };
-    if matches!(old, Node::Branch(before, _) if Arc::ptr_eq(before, branch)) {
+    let Node::Branch(branch, ..) = new else { return 0 };
+    if matches!(old, Node::Branch(before, ..) if Arc::ptr_eq(before, branch)) {
         return 0;
     }
     let (left, right) = old.halves();

@@ -14,7 +14,7 @@ pub(crate) struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    /// The pages of a range in a tree of `levels` levels that are not all zero.
+    /// The pages of a range in a tree of `levels` levels that are stored.
     pub(crate) fn new(node: &'a Node, levels: u32, range: Range<u32>) -> Self {
         Self { stack: vec![(node, levels, 0)], range, only_missing: false }
     }
@@ -40,8 +40,8 @@ impl Iterator for Pages<'_> {
             }
             match node {
                 Node::Empty => {}
-                Node::Page(_) | Node::Missing(_) => return Some((first, node.slot())),
-                Node::Branch(branch, _) => {
+                Node::Page(..) | Node::Missing(..) => return Some((first, node.slot())),
+                Node::Branch(branch, ..) => {
                     let middle = first + (1 << (levels - 1));
                     self.stack.push((&branch.right, levels - 1, middle));
                     self.stack.push((&branch.left, levels - 1, first));

@@ -27,6 +27,7 @@ extern crate std;
 mod exact;
 #[cfg(feature = "fast")]
 mod form;
+mod synthesis;
 #[cfg(feature = "fast")]
 mod table;
 #[cfg(all(test, feature = "fast"))]
@@ -39,6 +40,7 @@ mod weyl;
 pub use exact::{FRACTION_BITS, MODULI, exact_cell, fraction};
 #[cfg(feature = "fast")]
 pub use form::Form;
+pub use synthesis::{Mode, Synthesis};
 
 /// Cells of a page.
 pub const PAGE_CELLS: usize = 1024;

@@ -6,7 +6,7 @@ use core::ops::Range;
 use thiserror::Error;
 
 use super::{CLAIMS_LIMIT, LimitError};
-use crate::layout::{self, ALLOCATIONS_LIMIT, GENERATIVE_KIND, LayoutError, REGION_BYTES};
+use crate::layout::{self, ALLOCATIONS_LIMIT, LayoutError, REGION_BYTES};
 
 /// Bytes that all claims of a proof may name together.
 pub const CLAIMED_BYTES_LIMIT: u64 = 16 << 20;
@@ -95,15 +95,31 @@ pub enum ClaimError {
         /// Size of the region's cap in bytes.
         size: u64,
     },
-    /// The region's cap may have another shape than size and pages.
-    #[error(
-        "region {region:#04x} is of kind {kind}: kinds from {GENERATIVE_KIND} (Generative) are not supported yet"
-    )]
+    /// Nothing is known of the cap of a region of this kind.
+    #[error("region {region:#04x} is of kind {kind}, which is not defined")]
     RegionKind {
         /// The region.
         region: u8,
         /// Its kind.
         kind: u8,
+    },
+    /// Nobody has written the claimed bytes of a Generative region, and it is not known what makes them.
+    #[error(
+        "bytes of region {region:#04x} that nobody has written are made by mode {mode}, which is not defined"
+    )]
+    Mode {
+        /// The region.
+        region: u8,
+        /// Its mode.
+        mode: u64,
+    },
+    /// Nobody has written the claimed bytes of a Generative region, and this verifier does not make them.
+    #[error(
+        "bytes of region {region:#04x} that nobody has written: this verifier lacks the feature `generative`"
+    )]
+    Unwritten {
+        /// The region.
+        region: u8,
     },
     /// The claims take more leaves than there may be.
     #[error("the claims need more than {limit} leaves")]

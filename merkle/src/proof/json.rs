@@ -231,9 +231,10 @@ struct RegionForm {
     new: Object<HeaderForm>,
 }
 
-/// The JSON form of a container inside of another one, and how it becomes the container and back.
+/// The JSON form of a container inside of another one, and how it becomes the container and back. What is no part of the form has
+/// the given value.
 macro_rules! inner_form {
-    ($form:ident of $container:ident { $($field:ident: $type:ident,)* }) => {
+    ($form:ident of $container:ident { $($field:ident: $type:ident,)* } $($other:ident = $value:expr)?) => {
         #[derive(Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         struct $form {
@@ -248,13 +249,13 @@ macro_rules! inner_form {
 
         impl From<Object<$form>> for $container {
             fn from(Object(form): Object<$form>) -> Self {
-                Self { $($field: form.$field.0,)* }
+                Self { $($field: form.$field.0,)* $($other: $value,)? }
             }
         }
     };
 }
 
-inner_form!(HeaderForm of RegionHeader { meta: Uint, size: Uint, });
+inner_form!(HeaderForm of RegionHeader { meta: Uint, size: Uint, } generator = None);
 inner_form!(CountsForm of StateCounts { settlements: Uint, next_allocation: Uint, slots: Uint, });
 inner_form!(RecordForm of AllocationRecord {
     id: Uint,

@@ -12,7 +12,7 @@ use crate::leaf::RegionHeader;
 
 /// A present region whose content can be proven.
 #[derive(Clone, Copy)]
-pub(super) struct PlainRegion {
+pub(super) struct PresentRegion {
     pub(super) header: RegionHeader,
     pub(super) places: CapLayout,
 }
@@ -21,7 +21,7 @@ pub(super) struct PlainRegion {
 pub(super) struct Plan {
     /// What each claim names.
     pub(super) subjects: Vec<Subject>,
-    regions: BTreeMap<u8, Option<PlainRegion>>,
+    regions: BTreeMap<u8, Option<PresentRegion>>,
     /// Length of the list of allocations, if a claim names a slot of it.
     slots: Option<u64>,
 }
@@ -41,7 +41,7 @@ impl Plan {
             let present = match regions.entry(region) {
                 Entry::Occupied(known) => *known.get(),
                 Entry::Vacant(place) => {
-                    *place.insert(header(region)?.map(|header| plain_region(region, header)).transpose()?)
+                    *place.insert(header(region)?.map(|header| present_region(region, header)).transpose()?)
                 }
             };
             if let Some(bytes) = subject.bytes() {
@@ -54,7 +54,7 @@ impl Plan {
     }
 
     /// The region, if it is present. It must be one that a claim names.
-    pub(super) fn region(&self, region: u8) -> Option<PlainRegion> {
+    pub(super) fn region(&self, region: u8) -> Option<PresentRegion> {
         self.regions[&region]
     }
 
@@ -65,31 +65,35 @@ impl Plan {
 
     /// The places of the leaves that prove the claims, strictly descending. Stops when there are more than `limit`.
     ///
-    /// An absent region is proven by its leaf. Of a present one the list has meta, size, and every chunk that claimed
-    /// bytes touch, where the leaf of a zero page stands for all its chunks. A record is proven by its chunks, a free slot
-    /// by its zero leaf; the length of the list of allocations goes with both, and alone proves that a slot lies behind it.
+    /// An absent region is proven by its leaf. Of a present one the list has meta, size (with a Generative one seed and mode)
+    /// and every chunk that claimed bytes touch, where a zero node stands for all below it: the leaf of a zero page or of one
+    /// of a Generative region that nobody has written, or there the root of a page that zeros were written to. A record is
+    /// proven by its chunks, a free slot by its zero leaf; the length of the list of allocations goes with both, and alone
+    /// proves that a slot lies behind it. `is_zero` is asked about the places of page leaves and roots, and of slots.
     pub(super) fn leaf_indices(
         &self,
-        page_is_zero: impl Fn(u8, u32, GeneralizedIndex) -> bool,
-        slot_is_free: impl Fn(GeneralizedIndex) -> bool,
+        is_zero: impl Fn(GeneralizedIndex) -> bool,
         limit: usize,
     ) -> Result<Vec<GeneralizedIndex>, ClaimError> {
         let mut indices = Vec::new();
-        self.push_allocations(&mut indices, slot_is_free, limit)?;
+        self.push_allocations(&mut indices, &is_zero, limit)?;
         let mut claimed = self.claimed_chunks();
         for (&region, present) in &self.regions {
-            let Some(PlainRegion { places, .. }) = present else {
+            let Some(PresentRegion { header, places }) = present else {
                 indices.push(layout::region(region));
                 continue;
             };
-            indices.extend([layout::meta(region), layout::size(region)]);
+            indices.push(layout::meta(region));
+            if header.is_generative() {
+                indices.extend(layout::generative_integers(region));
+            } else {
+                indices.push(layout::size(region));
+            }
             for part in claimed.remove(&region).into_iter().flatten().flat_map(by_page) {
-                let number = layout::page_number(offset(part.start));
-                let page = places.page(number)?;
-                if !page_is_zero(region, number, page) {
-                    push_chunks(&mut indices, places, part)?;
-                } else if indices.last() != Some(&page) {
-                    indices.push(page);
+                match zero_node(places, layout::page_number(offset(part.start)), &is_zero)? {
+                    None => push_chunks(&mut indices, places, part)?,
+                    zero if indices.last() == zero.as_ref() => {}
+                    Some(zero) => indices.push(zero),
                 }
                 check_leaves(&indices, limit)?;
             }
@@ -102,7 +106,7 @@ impl Plan {
     fn push_allocations(
         &self,
         indices: &mut Vec<GeneralizedIndex>,
-        slot_is_free: impl Fn(GeneralizedIndex) -> bool,
+        is_free: impl Fn(GeneralizedIndex) -> bool,
         limit: usize,
     ) -> Result<(), ClaimError> {
         if self.slots.is_none() {
@@ -114,7 +118,7 @@ impl Plan {
         slots.dedup();
         for slot in slots.into_iter().filter(|slot| self.has_slot(*slot)) {
             let place = layout::allocation(slot)?;
-            if slot_is_free(place) {
+            if is_free(place) {
                 indices.push(place);
             } else {
                 indices.extend(layout::allocation_chunks(slot)?);
@@ -146,11 +150,24 @@ impl Plan {
     }
 }
 
-fn plain_region(region: u8, header: RegionHeader) -> Result<PlainRegion, ClaimError> {
-    if !header.has_plain_cap() {
+fn present_region(region: u8, header: RegionHeader) -> Result<PresentRegion, ClaimError> {
+    if !header.has_known_cap() {
         return Err(ClaimError::RegionKind { region, kind: header.kind() });
     }
-    Ok(PlainRegion { header, places: CapLayout::new(layout::cap(region), header.size)? })
+    Ok(PresentRegion { header, places: header.cap_layout(region)? })
+}
+
+/// The node that is zero instead of a page's chunks, if there is one: its leaf, or the root of its content below that.
+fn zero_node(
+    places: &CapLayout,
+    page: u32,
+    is_zero: impl Fn(GeneralizedIndex) -> bool,
+) -> Result<Option<GeneralizedIndex>, LayoutError> {
+    let (leaf, content) = (places.page(page)?, places.content(page)?);
+    if is_zero(leaf) {
+        return Ok(Some(leaf));
+    }
+    Ok((content != leaf && is_zero(content)).then_some(content))
 }
 
 fn check_slots(length: u64) -> Result<u64, ClaimError> {
@@ -161,7 +178,7 @@ fn check_leaves(indices: &[GeneralizedIndex], limit: usize) -> Result<(), ClaimE
     if indices.len() > limit { Err(ClaimError::Leaves { limit }) } else { Ok(()) }
 }
 
-fn check_within(bytes: &Range<u64>, region: u8, present: Option<PlainRegion>) -> Result<(), ClaimError> {
+fn check_within(bytes: &Range<u64>, region: u8, present: Option<PresentRegion>) -> Result<(), ClaimError> {
     let size = present.ok_or(ClaimError::RegionAbsent { region })?.header.size;
     if bytes.end > size {
         return Err(ClaimError::BeyondSize { region, end: bytes.end, size });

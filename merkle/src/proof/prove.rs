@@ -45,9 +45,7 @@ impl MemoryProof {
             decode_uint64_chunk(&node(index)?).map_err(|_| ProveError::MissingNode { index })
         };
         let plan = Plan::new(claims, |region| Ok(state.region(region)), slots)?;
-        let page_is_zero = |region, page, _| state.page_is_zero(region, page);
-        let slot_is_free = |place| state.node(place) == Some(ZERO_HASH);
-        let indices = plan.leaf_indices(page_is_zero, slot_is_free, NODES_LIMIT)?;
+        let indices = plan.leaf_indices(|place| state.node(place) == Some(ZERO_HASH), NODES_LIMIT)?;
         let helpers = helper_indices(&indices)?;
         LimitError::check("helpers", helpers.len(), NODES_LIMIT)?;
         Ok(Self {

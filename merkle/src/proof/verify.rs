@@ -7,14 +7,15 @@ use core::ops::Range;
 use thiserror::Error;
 
 use super::claim::Subject;
-use super::plan::{PlainRegion, Plan, by_page, offset};
+use super::plan::{Plan, PresentRegion, by_page, offset};
 use super::{Claim, ClaimError, DecodeError, LimitError, MemoryProof, PROOF_VERSION};
 use crate::allocation::AllocationRecord;
 use crate::gindex::GeneralizedIndex;
 use crate::hash::{Hash, ZERO_HASH};
-use crate::layout::{self, CHUNK_BYTES, CapLayout};
-use crate::leaf::{RegionHeader, decode_uint64_chunk};
+use crate::layout::{self, CHUNK_BYTES};
+use crate::leaf::{Generator, RegionHeader, decode_uint64_chunk};
 use crate::multiproof::{MultiproofError, ProofNode, multiproof_nodes, verify_multiproof};
+use crate::synthesis::synthesize;
 
 /// What a valid proof proves of one claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,14 +75,14 @@ pub enum VerifyError {
         /// Indices in the proof.
         indices: usize,
     },
-    /// Neither a region's meta and size are listed nor its absence.
+    /// Neither a region's meta and size (of a Generative one seed and mode, too) are listed nor its absence.
     #[error("the proof says nothing of region {region:#04x}")]
     RegionMissing {
         /// The region.
         region: u8,
     },
-    /// The meta or size chunk of a region is malformed.
-    #[error("the meta or size chunk of region {region:#04x} has a nonzero byte in its padding")]
+    /// The meta or size chunk of a region is malformed, or its seed or mode chunk.
+    #[error("an integer of region {region:#04x} has a nonzero byte in its padding")]
     Padding {
         /// The region.
         region: u8,
@@ -135,9 +136,10 @@ impl MemoryProof {
         self.check_header(trusted_root, claims)?;
         let leaves = ListedLeaves { indices: &self.gindices, leaves: &self.leaves };
         let plan = Plan::new(claims, |region| leaves.header(region), || leaves.slots())?;
-        // Whether a page is zero or a slot free is the proof's to say: its leaf is listed, and zero, instead of its chunks.
+        // Whether a page is zero or unwritten or a slot free is the proof's to say: that node is listed, and zero, instead of
+        // what would be below it.
         let is_zero = |place| leaves.get(place) == Some(&ZERO_HASH);
-        let indices = plan.leaf_indices(|_, _, page| is_zero(page), is_zero, self.gindices.len())?;
+        let indices = plan.leaf_indices(is_zero, self.gindices.len())?;
         if !indices.iter().map(|index| index.get()).eq(self.gindices.iter().copied()) {
             return Err(VerifyError::Indices);
         }
@@ -193,9 +195,21 @@ impl ListedLeaves<'_> {
 
     /// What the leaves say of a region: its header, or `None` for its absence.
     fn header(&self, region: u8) -> Result<Option<RegionHeader>, VerifyError> {
-        if let (Some(meta), Some(size)) = (self.get(layout::meta(region)), self.get(layout::size(region))) {
-            let decode = |chunk| decode_uint64_chunk(chunk).map_err(|_| VerifyError::Padding { region });
-            return Ok(Some(RegionHeader { meta: decode(meta)?, size: decode(size)? }));
+        let integer = |place| match self.get(place).map(decode_uint64_chunk) {
+            Some(integer) => integer.map_err(|_| VerifyError::Padding { region }),
+            None => Err(VerifyError::RegionMissing { region }),
+        };
+        if self.get(layout::meta(region)).is_some() {
+            let header = RegionHeader { meta: integer(layout::meta(region))?, size: 0, generator: None };
+            if !header.is_generative() {
+                return Ok(Some(RegionHeader { size: integer(layout::size(region))?, ..header }));
+            }
+            let [size, seed, mode] = layout::generative_integers(region).map(integer);
+            return Ok(Some(RegionHeader {
+                size: size?,
+                generator: Some(Generator { seed: seed?, mode: mode? }),
+                ..header
+            }));
         }
         match self.get(layout::region(region)) {
             Some(&ZERO_HASH) => Ok(None),
@@ -214,9 +228,8 @@ impl ListedLeaves<'_> {
     fn value(&self, subject: &Subject, plan: &Plan) -> Result<Proven, VerifyError> {
         match subject {
             Subject::Bytes { region, bytes } => {
-                let PlainRegion { header, places } =
-                    plan.region(*region).ok_or(ClaimError::RegionAbsent { region: *region })?;
-                Ok(Proven::Bytes { data: self.bytes(&places, bytes)?, region: header })
+                let present = plan.region(*region).ok_or(ClaimError::RegionAbsent { region: *region })?;
+                Ok(Proven::Bytes { data: self.bytes(*region, &present, bytes)?, region: present.header })
             }
             Subject::Region(region) => Ok(Proven::Region(plan.region(*region).map(|region| region.header))),
             Subject::Allocation(slot) => {
@@ -238,13 +251,24 @@ impl ListedLeaves<'_> {
         AllocationRecord::from_chunks(&chunks).map(Some).map_err(|_| VerifyError::AllocationPadding)
     }
 
-    fn bytes(&self, places: &CapLayout, bytes: &Range<u64>) -> Result<Vec<u8>, ClaimError> {
+    fn bytes(
+        &self,
+        region: u8,
+        &PresentRegion { header, places }: &PresentRegion,
+        bytes: &Range<u64>,
+    ) -> Result<Vec<u8>, ClaimError> {
         let mut data = Vec::new();
         for part in by_page(bytes.clone()) {
             let length = usize::try_from(part.end - part.start).expect("at most a page");
             let start = offset(part.start);
-            if self.position(places.page(layout::page_number(start))?).is_some() {
-                data.resize(data.len() + length, 0);
+            let page = layout::page_number(start);
+            let is_listed = |place| self.position(place).is_some();
+            if is_listed(places.page(page)?) || is_listed(places.content(page)?) {
+                let done = data.len();
+                data.resize(done + length, 0);
+                if let (Some(generator), true) = (header.generator, is_listed(places.page(page)?)) {
+                    synthesize(region, generator, part.start, &mut data[done..])?;
+                }
                 continue;
             }
             let first =

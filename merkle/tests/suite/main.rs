@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "everything here is a test, its helpers too")]
 
+#[cfg(feature = "generative")]
+mod generative;
 #[cfg(feature = "json")]
 mod json;
 mod memory_proofs;

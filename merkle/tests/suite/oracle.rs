@@ -130,7 +130,7 @@ fn oracle_transition(proof: &TransitionProof) -> OracleTransition {
 
 pub(crate) fn any_transition() -> impl Strategy<Value = TransitionProof> {
     let hash = any::<[u8; 32]>;
-    let header = || any::<(u64, u64)>().prop_map(|(meta, size)| RegionHeader { meta, size });
+    let header = || any::<(u64, u64)>().prop_map(|(meta, size)| RegionHeader { meta, size, generator: None });
     let region =
         (any::<u64>(), header(), header()).prop_map(|(region, old, new)| ChangedRegion { region, old, new });
     let counts = || {

@@ -381,7 +381,7 @@ fn malformed_proofs_are_refused_with_their_reason() {
     assert_eq!(refused(&far), TransitionError::Page { region: 1, page: 1 << 32 | 2, pages: 3 });
     assert_eq!(refused(&|proof| proof.regions.truncate(2)), TransitionError::Regions);
     assert_eq!(refused(&|proof| proof.regions.swap(3, 4)), TransitionError::Regions);
-    let same = RegionHeader { meta: meta(3, 3, 0), size: PAGE_BYTES };
+    let same = RegionHeader { meta: meta(3, 3, 0), size: PAGE_BYTES, generator: None };
     for header in [same, RegionHeader::ABSENT] {
         let surplus = ChangedRegion { region: 100, old: header, new: header };
         let error = TransitionError::RegionUnchanged { region: 100 };
@@ -390,9 +390,9 @@ fn malformed_proofs_are_refused_with_their_reason() {
     let above = |proof: &mut TransitionProof| proof.regions.last_mut().unwrap().region = 256;
     assert_eq!(refused(&above), TransitionError::Region { region: 256 });
     let kind = |change: &dyn Fn(&mut ChangedRegion) -> &mut RegionHeader| {
-        refused(&|proof| change(&mut proof.regions[0]).meta = meta(9, 5, 0))
+        refused(&|proof| change(&mut proof.regions[0]).meta = meta(10, 5, 0))
     };
-    let error = TransitionError::RegionKind { region: 1, kind: 9 };
+    let error = TransitionError::RegionKind { region: 1, kind: 10 };
     assert_eq!((kind(&|region| &mut region.old), kind(&|region| &mut region.new)), (error, error));
     let odd = |proof: &mut TransitionProof| proof.regions[0].new.size = 4097;
     assert_eq!(refused(&odd), TransitionError::Layout(LayoutError::Size { size: 4097 }));

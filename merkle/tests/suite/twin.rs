@@ -229,11 +229,11 @@ impl StateTree for State {
     }
 
     fn region(&self, region: u8) -> Option<RegionHeader> {
-        self.regions.get(&region).map(|(meta, cap)| RegionHeader { meta: *meta, size: cap.size })
-    }
-
-    fn page_is_zero(&self, region: u8, page: u32) -> bool {
-        self.regions[&region].1.page_is_zero(page)
+        self.regions.get(&region).map(|(meta, cap)| RegionHeader {
+            meta: *meta,
+            size: cap.size,
+            generator: None,
+        })
     }
 }
 

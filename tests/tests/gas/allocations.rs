@@ -2,8 +2,8 @@
 
 use travertine_gas::{Bill, Schedule};
 use travertine_memory::{
-    Allocation, AllocationPrices, AllocationRequest, DEFAULT_COMPACTION_MOVES, FrameBudget, PlaneChange,
-    RegionKind,
+    Allocation, AllocationError, AllocationPrices, AllocationRequest, DEFAULT_COMPACTION_MOVES, FrameBudget,
+    PlaneChange, RegionKind, Touches,
 };
 use travertine_merkle::layout::{self, StateField};
 use travertine_merkle::{Hash, StateTree};
@@ -59,7 +59,7 @@ impl Allocations {
         recent.sort_unstable();
         twin.recent = recent.into_iter().map(|(_, number)| number).collect();
         twin.next = memory.next_allocation();
-        let owned = |(slot, record): (u32, &Allocation)| {
+        let listed = |(slot, record): (u32, &Allocation)| {
             let frames = record.fragments.iter().flat_map(|run| {
                 let first = u32::from(run.plane) * 16 + u32::from(run.first);
                 first..first + u32::from(run.frames)
@@ -75,7 +75,7 @@ impl Allocations {
                 frames: frames.collect(),
             }
         };
-        twin.live = memory.allocations().iter().map(owned).collect();
+        twin.live = memory.allocations().iter().map(listed).collect();
         let owner = machine.state().node(layout::field(StateField::Image)).unwrap();
         Self { twin, owner }
     }
@@ -92,8 +92,16 @@ impl Allocations {
         let (allocation, touches) = match opcode {
             Opcode::M3Alloc => {
                 let request = AllocationRequest::from_registers(a, b, self.owner).ok()?;
-                let (_, done) = self.twin.allocate(&request, &prices).ok()?;
-                (new(a) + growth(&prices, &done), done.touches)
+                let searched = |further: u64| further * schedule.allocate_region;
+                match self.twin.allocate(&request, &prices) {
+                    Ok((_, done)) => {
+                        (new(a) + growth(&prices, &done) + searched(done.further_regions), done.touches)
+                    }
+                    Err(AllocationError::Exhausted { regions, .. }) => {
+                        (searched(u64::from(regions) - 1), Touches::default())
+                    }
+                    Err(_) => return None,
+                }
             }
             Opcode::M3Free => {
                 let done = self.twin.free(a, &self.owner).ok()?;
@@ -108,7 +116,9 @@ impl Allocations {
                 let asked = if opcode == Opcode::M3Defrag { b } else { u64::MAX };
                 let limit = u32::try_from(asked).unwrap_or(u32::MAX).min(DEFAULT_COMPACTION_MOVES);
                 let done = self.twin.compact(u8::try_from(a).ok()?, limit).ok()?;
-                let cost = done.moved * schedule.compact_frame + done.scanned * schedule.compact_plane;
+                let cost = done.moved * schedule.compact_frame
+                    + done.scanned * schedule.compact_plane
+                    + done.written * schedule.compact_run;
                 return Some(Bill { allocation: cost, ..Bill::default() });
             }
             _ => return None,

@@ -2,15 +2,18 @@
 //! of them can be, under every named schedule.
 
 use travertine_gas::{Bill, Operation, PlaneKind, Schedule};
-use travertine_memory::Permissions;
+use travertine_memory::{Mode, Permissions, Synthesis};
 use travertine_opcodes::{GasClass, Instruction, Opcode, Operand, encode};
 use travertine_vm::{
-    Call, Engine, Image, Machine, NoHost, Outcome, Program, RunLimit, Segment, TrapCause, numbers,
+    Call, Engine, GenerativeRegion, Image, Machine, NoHost, Outcome, Program, RunLimit, Segment, TrapCause,
+    numbers,
 };
 
 const CODE: u64 = 0x1_f000_0000;
 const DATA: u64 = 0x2_0000_0000;
 const OTHER: u64 = 0x3_0000_0000;
+/// A generative region.
+const MADE: u64 = 0x80_0000_0000;
 const PLANE: u64 = 0x1_0000;
 /// Kind of the heap, without flags: a request of `m3.alloc`.
 const HEAP: u64 = 4;
@@ -37,7 +40,11 @@ struct Case {
 }
 
 fn touch(first_reads: u64, first_writes: u64) -> Operation {
-    Operation::Touch { first_reads, first_writes }
+    made(first_reads, first_writes, 0)
+}
+
+fn made(first_reads: u64, first_writes: u64, synthesized: u64) -> Operation {
+    Operation::Touch { first_reads, first_writes, synthesized }
 }
 
 /// The instruction with registers a0, a1 and a2 wherever it has operands.
@@ -69,9 +76,14 @@ fn cases(opcode: Opcode) -> Vec<Case> {
         GasClass::Load => vec![
             case(0, DATA, 0, vec![itself, touch(1, 0)]),
             case(0, DATA + 0xfff, 0, vec![itself, touch(1 + u64::from(opcode.access_bytes() > 1), 0)]),
+            case(0, MADE, 0, vec![itself, made(1, 0, 1)]),
             refused,
         ],
-        GasClass::Store => vec![case(0, DATA, 7, vec![itself, touch(0, 1)]), refused],
+        GasClass::Store => vec![
+            case(0, DATA, 7, vec![itself, touch(0, 1)]),
+            case(0, MADE, 7, vec![itself, made(0, 1, 1)]),
+            refused,
+        ],
         GasClass::Atomic => {
             let touched = match opcode {
                 Opcode::LrW | Opcode::LrD => vec![itself, touch(1, 0)],
@@ -91,6 +103,8 @@ fn cases(opcode: Opcode) -> Vec<Case> {
                 case(DATA + 0x8000, DATA, 5000, vec![copy(0, 0), touch(2, 2)]),
                 case(DATA + PLANE, DATA, 5000, vec![copy(0, 1), touch(2, 2)]),
                 case(OTHER, DATA, 5000, vec![copy(1, 0), touch(2, 2)]),
+                case(OTHER, MADE + 1, 5000, vec![copy(1, 0), made(2, 2, 2)]),
+                case(MADE, DATA, 5000, vec![copy(1, 0), made(2, 2, 2)]),
                 refused,
             ]
         }
@@ -222,7 +236,10 @@ fn machine_before(case: &Case, schedule: Schedule) -> Machine {
             segment(OTHER, 16 * PLANE, vec![1], Permissions::READ_WRITE),
         ],
     );
-    let mut machine = Engine::new(schedule).unwrap().instantiate(&Program::new(image.unwrap()));
+    let synthesis = Synthesis { seed: 1, mode: Mode::Vrns };
+    let generative = GenerativeRegion { number: 0x80, size: 16 * PLANE, synthesis, is_writable: true };
+    let image = image.unwrap().with_generative(vec![generative]).unwrap();
+    let mut machine = Engine::new(schedule).unwrap().instantiate(&Program::new(image));
     let input: Vec<u8> = case.registers.iter().flat_map(|register| register.1.to_le_bytes()).collect();
     machine.begin(&Call::new(input, u64::MAX)).unwrap();
     let stopped = machine.run(&mut NoHost, RunLimit::steps(prologue.len() as u64)).unwrap();

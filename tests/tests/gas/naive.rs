@@ -1,6 +1,8 @@
 //! What every instruction costs, computed from the schedule, the instruction and plain sets of touched pages. The meter is
 //! not asked.
 
+use std::collections::BTreeSet;
+
 use travertine_gas::{Bill, Schedule};
 use travertine_opcodes::{Decoded, GasClass, Instruction, Opcode, decode};
 use travertine_vm::{Cpu, Machine, Outcome, TrapCause, numbers};
@@ -57,12 +59,34 @@ pub(crate) struct Naive {
     schedule: Schedule,
     allocations: Allocations,
     reservation: Option<Range>,
+    /// Numbers of generative regions, and of their pages that earlier calls have written.
+    generative: BTreeSet<u64>,
+    stored: BTreeSet<u64>,
 }
 
 impl Naive {
     /// For a call of this machine that begins.
     pub(crate) fn of(machine: &Machine) -> Self {
-        Self { schedule: Schedule::default(), allocations: Allocations::of(machine), reservation: None }
+        let mut naive = Self {
+            schedule: Schedule::default(),
+            allocations: Allocations::of(machine),
+            reservation: None,
+            generative: BTreeSet::new(),
+            stored: BTreeSet::new(),
+        };
+        let regions = machine.state().memory().regions();
+        for (number, region) in regions.filter(|(_, region)| region.cap().synthesis().is_some()) {
+            let first_page = u64::from(number) << 20;
+            naive.generative.insert(number.into());
+            naive.stored.extend(region.cap().backing().pages().map(|(page, _)| first_page + u64::from(page)));
+        }
+        naive
+    }
+
+    /// What it costs to synthesize a page that the call has not touched.
+    fn synthesis(&self, page: u64) -> u64 {
+        let is_made = self.generative.contains(&(page >> 20)) && !self.stored.contains(&page);
+        u64::from(is_made) * self.schedule.page_synthesis
     }
 
     /// What the instruction costs that a run of one step has begun and that ended with `outcome`.
@@ -226,11 +250,12 @@ impl Naive {
     /// The cost of reading these ranges, each judged by what was touched before all of them.
     fn reads(&mut self, ranges: &[Range]) -> u64 {
         let touched: Vec<u64> = ranges.iter().flat_map(|&range| pages(range)).collect();
-        let twin = &mut self.allocations.twin;
+        let twin = &self.allocations.twin;
         let is_new = |page: &&u64| !twin.read.contains(page) && !twin.written.contains(page);
-        let new = touched.iter().filter(is_new).count() as u64;
-        twin.read.extend(touched);
-        new * self.schedule.page_first_read
+        let new = touched.iter().filter(is_new);
+        let cost = new.map(|&page| self.schedule.page_first_read + self.synthesis(page)).sum();
+        self.allocations.twin.read.extend(touched);
+        cost
     }
 
     fn writes(&mut self, range: Range) -> u64 {
@@ -239,8 +264,11 @@ impl Naive {
         if self.reservation.is_some_and(overlaps) {
             self.reservation = None;
         }
-        let new = pages(range).filter(|&page| self.allocations.twin.written.insert(page)).count() as u64;
-        new * self.schedule.page_first_write
+        let twin = &mut self.allocations.twin;
+        let new: Vec<u64> = pages(range).filter(|&page| twin.written.insert(page)).collect();
+        let unread = new.iter().filter(|page| !self.allocations.twin.read.contains(page));
+        unread.map(|&page| self.synthesis(page)).sum::<u64>()
+            + new.len() as u64 * self.schedule.page_first_write
     }
 }
 

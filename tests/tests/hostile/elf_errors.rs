@@ -6,7 +6,7 @@ use travertine_memory::Permissions;
 use travertine_tests::elf::{self, flags};
 use travertine_tests::fixtures;
 use travertine_tests::hostile_elf::{CODE, DATA, set_header, set_segment, small};
-use travertine_vm::{Image, ImageError, LoadError, MAX_ELF_BYTES, Segment, load, symbols};
+use travertine_vm::{Image, ImageError, LoadError, MAX_ELF_BYTES, NoteError, Segment, load, symbols};
 
 use crate::alone;
 
@@ -115,6 +115,72 @@ fn image_cases() -> Vec<Case> {
     cases
 }
 
+/// Bytes of the note in `landmap`: three lengths, the name and five words.
+const NOTE_BYTES: usize = 64;
+
+/// The fixture `landmap`, with 32 bits of its note set; and, in the error, its number or size.
+fn note_cases() -> Vec<Case> {
+    let landmap = fixtures::named("landmap").elf;
+    let note = landmap.windows(12).position(|name| name == b"Travertine\0\0").unwrap() - 12;
+    let file = landmap.len();
+    let patched = |patches: &[(usize, u32)]| {
+        let mut patched = landmap.clone();
+        for &(at, value) in patches {
+            patched[note + at..][..4].copy_from_slice(&value.to_le_bytes());
+        }
+        patched
+    };
+    let (region, size, mode, flags) = (24, 32, 48, 56);
+    let field = |field, value| NoteError::Field { region: 0x80, field, value };
+    let too_many = |name: &str| {
+        let mut file = landmap.clone();
+        set_segment(&mut file, 0, name, u64::MAX);
+        file
+    };
+    let twice = {
+        // Two segments name the note: the region is declared twice.
+        let mut twice = landmap.clone();
+        for (name, value) in [("p_type", 4), ("p_offset", note as u64), ("p_filesz", NOTE_BYTES as u64)] {
+            set_segment(&mut twice, 4, name, value);
+        }
+        twice
+    };
+    vec![
+        (patched(&[(8, 2)]), NoteError::Type(2).into()),
+        (patched(&[(4, 32)]), NoteError::Length { bytes: 32 }.into()),
+        (patched(&[(4, 39)]), NoteError::Length { bytes: 39 }.into()),
+        (patched(&[(mode, 2)]), field("mode", 2).into()),
+        (patched(&[(flags, 2)]), field("flags", 2).into()),
+        (
+            patched(&[(region, 0x180)]),
+            NoteError::Field { region: 0x180, field: "number", value: 0x180 }.into(),
+        ),
+        (too_many("p_filesz"), NoteError::Overlap { file }.into()),
+        (patched(&[(region, 0x7f)]), ImageError::GenerativeNumber(0x7f).into()),
+        (patched(&[(region, 0xc0)]), ImageError::GenerativeNumber(0xc0).into()),
+        (patched(&[(size, 1)]), ImageError::GenerativeSize { region: 0x80, size: 0x1_0000_0001 }.into()),
+        (patched(&[(size + 4, 0)]), ImageError::GenerativeSize { region: 0x80, size: 0 }.into()),
+        (twice, ImageError::GenerativeTwice(0x80).into()),
+    ]
+}
+
+#[test]
+fn notes_that_are_cut_are_refused_and_those_of_others_are_passed_over() {
+    let _alone = alone();
+    let landmap = fixtures::named("landmap").elf;
+    let note = landmap.windows(12).position(|name| name == b"Travertine\0\0").unwrap() - 12;
+    let declared = |file: &[u8]| load(file).map(|image| image.generative().len());
+    assert_eq!(declared(&landmap), Ok(1));
+    let mut other = landmap.clone();
+    other[note + 12] = b't';
+    assert_eq!(declared(&other), Ok(0));
+    for bytes in [11, 23, 63] {
+        let mut cut = landmap.clone();
+        set_segment(&mut cut, 0, "p_filesz", bytes);
+        assert_eq!(kind(&declared(&cut).unwrap_err()), "Unreadable", "{bytes} bytes");
+    }
+}
+
 /// The name of an error's kind; a new kind does not compile before it is listed here.
 fn kind(error: &LoadError) -> &'static str {
     match error {
@@ -134,6 +200,13 @@ fn kind(error: &LoadError) -> &'static str {
         LoadError::SegmentSize { .. } => "SegmentSize",
         LoadError::SegmentFlags { .. } => "SegmentFlags",
         LoadError::Symbols(_) => "Symbols",
+        LoadError::Note(error) => match error {
+            NoteError::Unreadable(_) => "Unreadable",
+            NoteError::Overlap { .. } => "NotesOverlap",
+            NoteError::Type(_) => "NoteType",
+            NoteError::Length { .. } => "NoteLength",
+            NoteError::Field { .. } => "NoteField",
+        },
         LoadError::Image(error) => match error {
             ImageError::NoSegments => "NoSegments",
             ImageError::TooManySegments(_) => "TooManySegments",
@@ -146,6 +219,9 @@ fn kind(error: &LoadError) -> &'static str {
             ImageError::Overlap(..) => "Overlap",
             ImageError::EntryOutsideCode(_) => "EntryOutsideCode",
             ImageError::EntryMisaligned(_) => "EntryMisaligned",
+            ImageError::GenerativeNumber(_) => "GenerativeNumber",
+            ImageError::GenerativeSize { .. } => "GenerativeSize",
+            ImageError::GenerativeTwice(_) => "GenerativeTwice",
         },
     }
 }
@@ -155,12 +231,12 @@ fn each_rule_that_is_broken_has_its_own_error() {
     let _alone = alone();
     assert!(load(&small()).is_ok(), "the program that is damaged is whole");
     let mut kinds = BTreeSet::new();
-    for (file, error) in [file_header_cases(), segment_cases(), image_cases()].concat() {
+    for (file, error) in [file_header_cases(), segment_cases(), image_cases(), note_cases()].concat() {
         assert_eq!(load(&file).unwrap_err(), error);
         kinds.insert(kind(&error));
     }
     // All but those of the next two tests.
-    assert_eq!(kinds.len(), 24, "{kinds:?}");
+    assert_eq!(kinds.len(), 31, "{kinds:?}");
 }
 
 #[test]

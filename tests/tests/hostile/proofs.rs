@@ -1,5 +1,6 @@
 //! Proofs that are mutated: each is refused, or is the proof that it was.
 
+use travertine_memory::Region;
 use travertine_merkle::{Claim, MemoryProof, Proven, RegionHeader, verify_memory_proof};
 use travertine_tests::{Random, fixtures};
 use travertine_vm::Machine;
@@ -57,8 +58,12 @@ fn is_true(machine: &Machine, claim: &Claim, value: &Proven) -> bool {
     let Some(bytes) = value.bytes() else {
         let number = u8::try_from(claim.address >> 32).unwrap();
         let region = machine.state().memory().region(number);
-        return *value
-            == Proven::Region(region.map(|one| RegionHeader { meta: one.meta(), size: one.cap().size() }));
+        let header = |one: &Region| RegionHeader {
+            meta: one.meta(),
+            size: one.cap().size(),
+            generator: one.cap().backing().generator(),
+        };
+        return *value == Proven::Region(region.map(header));
     };
     let mut expected = vec![0; usize::try_from(claim.length).unwrap()];
     machine.peek(claim.address, &mut expected).unwrap();

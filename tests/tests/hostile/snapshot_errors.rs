@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use travertine_memory::{
-    DataCap, Page, PageBytes, PageSlot, Permissions, PermissionsError, RegionError, SlabError,
+    DataCap, Mode, Page, PageBytes, PageSlot, Permissions, PermissionsError, RegionError, RegionKind,
+    SlabError, Synthesis,
 };
 use travertine_tests::fixtures;
 use travertine_vm::{Place, SNAPSHOT_HEADER_BYTES, SnapshotError, State, open_cap_snapshot, snapshot_cap};
@@ -92,6 +93,7 @@ fn kind(error: &SnapshotError) -> &'static str {
         SnapshotError::Volatile { .. } => "Volatile",
         SnapshotError::Pages { .. } => "Pages",
         SnapshotError::PageOrder { .. } => "PageOrder",
+        SnapshotError::Mode { .. } => "Mode",
         SnapshotError::StoredPage { .. } => "StoredPage",
         SnapshotError::AllocationOrder(_) => "AllocationOrder",
         SnapshotError::Slot(_) => "Slot",
@@ -120,7 +122,8 @@ fn each_rule_of_the_header_has_its_own_error() {
     let longer = |bytes: usize| SnapshotError::Length { expected: (found + bytes) as u64, found };
     let cases = [
         (0, b'X', SnapshotError::Magic(*b"XRVTSNAP")),
-        (8, 3, SnapshotError::Version(3)),
+        (8, 2, SnapshotError::Version(2)),
+        (8, 4, SnapshotError::Version(4)),
         (12, 2, SnapshotError::Checksum),
         (18, 1, longer(0x1_0000 * 4096 + (0x1_0000 * 36_usize).next_multiple_of(4096))),
         (22, 1, longer(0x1_0000)),
@@ -159,13 +162,46 @@ fn a_snapshot_of_a_cap_is_none_of_a_machine() {
     );
     assert_eq!(open_cap_snapshot(token()).unwrap_err(), SnapshotError::Content { expected: 2, found: 1 });
     let mut parts = Parts::of(&snapshot);
-    // The record is the root, the size, and the list.
-    let at = parts.record.len() - 16;
+    // The record is the root, the size, the list, and an option.
+    let at = parts.record.len() - 48;
     parts.record[at..at + 8].copy_from_slice(&4_097_u64.to_le_bytes());
     let error = SnapshotError::Pages { place: Place::Cap, error: SlabError::Size { size: 4_097 } };
     assert_eq!(open_cap_snapshot(parts.snapshot()).unwrap_err(), error);
     parts.record[at..at + 8].copy_from_slice(&(1_u64 << 21).to_le_bytes());
     assert_eq!(open_cap_snapshot(parts.snapshot()).unwrap_err(), SnapshotError::Root);
+}
+
+#[test]
+fn each_rule_of_a_generative_cap_has_its_own_error() {
+    let _alone = alone();
+    let page = PageSlot::from(Page::new(PageBytes::starting_with(b"page")));
+    let synthesis = Synthesis { seed: 0x1234_5678_9abc, mode: Mode::Vrns };
+    let pages = [(3, page), (5, PageSlot::Empty), (9, PageSlot::Empty)];
+    let cap = DataCap::generative_from_pages(1 << 20, synthesis, pages).unwrap();
+    let snapshot = snapshot_cap(&cap, None).unwrap().to_bytes();
+    let loaded = open_cap_snapshot(snapshot.clone()).unwrap().cap;
+    assert_eq!((loaded.root(), loaded.synthesis()), (cap.root(), Some(synthesis)));
+    let parts = Parts::of(&snapshot);
+    // The record ends with the option: its tag, seed, mode, and the list of written pages of zeros.
+    let end = parts.record.len();
+    assert_eq!(parts.record[end - 24..end - 16], synthesis.seed.to_le_bytes());
+    let patched = |before_end: usize, bytes: &[u8]| {
+        let mut parts = parts.clone();
+        parts.record[end - before_end..][..bytes.len()].copy_from_slice(bytes);
+        open_cap_snapshot(parts.snapshot()).unwrap_err()
+    };
+    let place = Place::Cap;
+    assert_eq!(patched(16, &[2]), SnapshotError::Mode { place, mode: 2 });
+    for (before_end, byte) in [(32, 0), (24, 1), (16, 0), (4, 1), (4, 0)] {
+        assert_eq!(patched(before_end, &[byte]), SnapshotError::Root, "{before_end} bytes before the end");
+    }
+    let offset = i32::from_le_bytes(parts.record[end - 8..end - 4].try_into().unwrap());
+    let list = end - (end - 8).checked_add_signed(offset.try_into().unwrap()).unwrap();
+    assert_eq!(patched(list, &9_u32.to_le_bytes()), SnapshotError::PageOrder { place, page: 9 });
+    let error = SlabError::DuplicatePage { page: 3 };
+    assert_eq!(patched(list, &3_u32.to_le_bytes()), SnapshotError::Pages { place, error });
+    let error = SlabError::PageOutOfRange { page: 256, page_count: 256 };
+    assert_eq!(patched(list - 4, &256_u32.to_le_bytes()), SnapshotError::Pages { place, error });
 }
 
 #[test]
@@ -208,10 +244,13 @@ fn each_rule_of_the_record_has_its_own_error() {
         assert_eq!(found, error);
         kinds.insert(kind(&error));
     };
-    // Generative, a kind that is not defined, and none.
-    for kind in [9, 10, 0] {
+    // The substrate's, a kind that is not defined, and none.
+    for kind in [8, 10, 0] {
         expect(patched(2, region::KIND, &[kind]), SnapshotError::Kind { region: 2, kind });
     }
+    // Generative without a seed.
+    let error = RegionError::GenerativeCap { kind: RegionKind::Generative };
+    expect(patched(4, region::KIND, &[9]), SnapshotError::Region { region: 4, error });
     let error = PermissionsError { bits: 0x20 };
     expect(patched(4, region::PERMISSIONS, &[0x20]), SnapshotError::Permissions { region: 4, error });
     let permissions = Permissions::READ_WRITE | Permissions::EXECUTE;

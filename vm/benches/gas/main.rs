@@ -6,6 +6,7 @@
 mod allocation;
 mod assembler;
 mod bulk;
+mod generative;
 mod instructions;
 mod measure;
 mod pages;
@@ -20,8 +21,14 @@ struct Row {
 
 fn main() {
     let filter = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();
-    let all =
-        [instructions::workloads(), pages::workloads(), bulk::workloads(), allocation::workloads()].concat();
+    let all = [
+        instructions::workloads(),
+        pages::workloads(),
+        generative::workloads(),
+        bulk::workloads(),
+        allocation::workloads(),
+    ]
+    .concat();
     let chosen = all.into_iter().filter(|workload| workload.name.contains(&filter));
     let rows: Vec<Row> = chosen.map(|workload| Row { measured: workload.measure(), workload }).collect();
     report(&extremes(rows));

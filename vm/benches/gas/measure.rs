@@ -3,14 +3,18 @@
 use std::time::{Duration, Instant};
 
 use travertine_gas::Schedule;
-use travertine_memory::Permissions;
-use travertine_vm::{Call, Engine, EngineKind, Image, Machine, NoHost, Program, RunLimit, Segment};
+use travertine_memory::{Mode, Permissions, Synthesis};
+use travertine_vm::{
+    Call, Engine, EngineKind, GenerativeRegion, Image, Machine, NoHost, Program, RunLimit, Segment,
+};
 
 use crate::assembler::{Code, program};
 
 const CODE: u64 = 0x1_f000_0000;
 /// Where the data region starts; it has 4 GiB.
 pub(crate) const DATA: u64 = 0x2_0000_0000;
+/// Where the generative region starts; it has 4 GiB.
+pub(crate) const MADE: u64 = 0x80_0000_0000;
 pub(crate) const PAGE: u64 = 4096;
 /// How often a workload is run at least; the fastest run counts, since whatever disturbs one makes it slower.
 const LEAST_RUNS: usize = 3;
@@ -162,7 +166,10 @@ impl Prepared {
             segment(CODE, code.len() as u64, code, Permissions::READ_EXECUTE),
             segment(DATA, 1 << 32, script.data.clone(), Permissions::READ_WRITE),
         ];
-        let program = Program::new(Image::new(CODE, segments).expect("the segments are valid"));
+        let synthesis = Synthesis { seed: 1, mode: Mode::Vrns };
+        let made = GenerativeRegion { number: 0x80, size: 1 << 32, synthesis, is_writable: true };
+        let image = Image::new(CODE, segments).and_then(|image| image.with_generative(vec![made]));
+        let program = Program::new(image.expect("the segments and the region are valid"));
         let mut machine = Engine::default().instantiate(&program);
         machine.use_engine(EngineKind::Threaded);
         if script.setup.len() > 0 {

@@ -8,7 +8,7 @@ use super::error::SnapshotError;
 /// The first bytes of a snapshot.
 pub const SNAPSHOT_MAGIC: [u8; 8] = *b"TRVTSNAP";
 /// The version of the format.
-pub const SNAPSHOT_VERSION: u32 = 2;
+pub const SNAPSHOT_VERSION: u32 = 3;
 /// Bytes of the header.
 pub const SNAPSHOT_HEADER_BYTES: usize = 64;
 

@@ -94,6 +94,14 @@ pub enum SnapshotError {
         /// What is wrong.
         error: SlabError,
     },
+    /// What makes the pages of a generative cap is not defined.
+    #[error("{place}: pages that nobody has written are made by mode {mode}, which is not defined")]
+    Mode {
+        /// Whose pages.
+        place: Place,
+        /// The mode's code.
+        mode: u64,
+    },
     /// Pages of a cap do not ascend by index.
     #[error("{place}: page {page} does not come behind the pages before it")]
     PageOrder {

@@ -6,14 +6,19 @@ use rkyv::api::high::HighValidator;
 use rkyv::bytecheck::CheckBytes;
 use rkyv::util::AlignedVec;
 use rkyv::{Portable, rancor};
-use travertine_memory::{DataCap, FrameBudget, Memory, PageRange, PageSlot, Permissions, Region, RegionKind};
+use travertine_memory::{
+    DataCap, FrameBudget, Memory, Mode, PageRange, PageSlot, Permissions, Region, RegionKind, Synthesis,
+};
 use travertine_merkle::{Hash, page_leaf};
 
 use super::allocations;
 use super::container::{Content, RECORD_ALIGNMENT};
 use super::error::{Place, SnapshotError};
 use super::pages::SnapshotPages;
-use super::record::{ArchivedCapRecord, ArchivedRangeRecord, ArchivedRegionRecord, ArchivedStateRecord};
+use super::record::{
+    ArchivedCapRecord, ArchivedRangeRecord, ArchivedRegionRecord, ArchivedStateRecord,
+    ArchivedSynthesisRecord,
+};
 use crate::state::State;
 
 impl State {
@@ -116,8 +121,16 @@ impl CapReader<'_> {
             before = Some(page);
             pages.push((page, PageSlot::Missing(self.leaf(place, page, stored)?)));
         }
-        DataCap::from_pages(record.size.to_native(), pages)
-            .map_err(|error| SnapshotError::Pages { place, error })
+        let size = record.size.to_native();
+        let cap = match record.synthesis.as_ref() {
+            None => DataCap::from_pages(size, pages),
+            Some(generative) => {
+                let (synthesis, zeros) = synthesis(generative, place)?;
+                pages.extend(zeros);
+                DataCap::generative_from_pages(size, synthesis, pages)
+            }
+        };
+        cap.map_err(|error| SnapshotError::Pages { place, error })
     }
 
     /// The leaf of the page that is stored there: one named before, or the next.
@@ -146,7 +159,7 @@ impl CapReader<'_> {
     fn region(&mut self, record: &ArchivedRegionRecord) -> Result<Region, SnapshotError> {
         let region = record.number;
         let kind = RegionKind::from_code(record.kind)
-            .filter(|kind| !matches!(kind, RegionKind::Invalid | RegionKind::Mmio | RegionKind::Generative))
+            .filter(|kind| !matches!(kind, RegionKind::Invalid | RegionKind::Mmio))
             .ok_or(SnapshotError::Kind { region, kind: record.kind })?;
         let pages = record.cap.pages.len();
         if !kind.survives_settle() && pages > 0 {
@@ -177,6 +190,21 @@ impl CapReader<'_> {
         }
         Ok(built.with_budget(FrameBudget { planes: budget.planes.to_native(), recency: budget.recency }))
     }
+}
+
+/// What makes a generative cap, and the pages that zeros were written to.
+fn synthesis(
+    record: &ArchivedSynthesisRecord,
+    place: Place,
+) -> Result<(Synthesis, Vec<(u32, PageSlot)>), SnapshotError> {
+    let mode = record.mode.to_native();
+    let mode = Mode::from_code(mode).ok_or(SnapshotError::Mode { place, mode })?;
+    let zeros: Vec<u32> = record.zeros.iter().map(|page| page.to_native()).collect();
+    if let Some(pair) = zeros.windows(2).find(|pair| pair[0] >= pair[1]) {
+        return Err(SnapshotError::PageOrder { place, page: pair[1] });
+    }
+    let zeros = zeros.into_iter().map(|page| (page, PageSlot::Empty)).collect();
+    Ok((Synthesis { seed: record.seed.to_native(), mode }, zeros))
 }
 
 fn permissions(region: u8, bits: u8) -> Result<Permissions, SnapshotError> {

@@ -62,8 +62,19 @@ pub(super) struct RangeRecord {
 #[derive(Archive, Serialize)]
 pub(super) struct CapRecord {
     pub(super) size: u64,
-    /// The pages that are not all zero, ascending by index.
+    /// The pages that are stored and not all zero, ascending by index.
     pub(super) pages: Vec<PageRecord>,
+    /// Of a generative cap.
+    pub(super) synthesis: Option<SynthesisRecord>,
+}
+
+/// What a generative cap has beyond others.
+#[derive(Archive, Serialize)]
+pub(super) struct SynthesisRecord {
+    pub(super) seed: u64,
+    pub(super) mode: u64,
+    /// The pages that have been written and are all zero, ascending by index.
+    pub(super) zeros: Vec<u32>,
 }
 
 #[derive(Archive, Serialize)]

@@ -8,13 +8,15 @@ use rkyv::api::high::HighSerializer;
 use rkyv::rancor;
 use rkyv::ser::allocator::ArenaHandle;
 use rkyv::util::AlignedVec;
-use travertine_memory::{DataCap, Page, PageRange, PageSlot, Region};
+use travertine_memory::{DataCap, Page, PageRange, PageSlot, Region, Synthesis};
 use travertine_merkle::{Hash, ZERO_HASH};
 
 use super::allocations;
 use super::container::{Content, PAGE_BYTES, head};
 use super::error::{Place, SnapshotError};
-use super::record::{BudgetRecord, CapRecord, PageRecord, RangeRecord, RegionRecord, StateRecord};
+use super::record::{
+    BudgetRecord, CapRecord, PageRecord, RangeRecord, RegionRecord, StateRecord, SynthesisRecord,
+};
 use crate::state::State;
 
 /// A snapshot that is ready to be written. All that is left to do is to put its bytes somewhere.
@@ -84,14 +86,25 @@ impl<'a, F: Fn(&Hash) -> Option<StoredPage<'a>>> PageTable<'a, F> {
 
     /// The record of a cap without an overlay, whose pages are stored from now on.
     pub(super) fn cap_record(&mut self, cap: &DataCap, place: Place) -> Result<CapRecord, SnapshotError> {
-        let page = |(index, slot)| Ok(PageRecord { index, stored: self.store(place, index, slot)? });
-        let pages = cap.backing().pages().map(page).collect::<Result<_, SnapshotError>>()?;
-        Ok(CapRecord { size: cap.size(), pages })
+        let (mut pages, mut zeros) = (Vec::new(), Vec::new());
+        for (index, slot) in cap.backing().pages() {
+            if slot.leaf() == ZERO_HASH {
+                zeros.push(index);
+            } else {
+                pages.push(PageRecord { index, stored: self.store(place, index, slot)? });
+            }
+        }
+        let synthesis = cap.synthesis().map(|Synthesis { seed, mode }| SynthesisRecord {
+            seed,
+            mode: mode.code(),
+            zeros,
+        });
+        Ok(CapRecord { size: cap.size(), pages, synthesis })
     }
 
     fn store(&mut self, place: Place, page: u32, slot: PageSlot) -> Result<u32, SnapshotError> {
         let leaf = slot.leaf();
-        debug_assert_ne!(leaf, ZERO_HASH, "a slab lists no zero pages");
+        debug_assert_ne!(leaf, ZERO_HASH, "zero pages are not stored");
         let vacant = match self.places.entry(leaf) {
             Entry::Occupied(stored) => return Ok(*stored.get()),
             Entry::Vacant(vacant) => vacant,

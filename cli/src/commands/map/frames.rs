@@ -122,8 +122,11 @@ fn empty_map(memory: &Memory, number: u8, region: &Region) -> RegionMap {
 }
 
 fn is_dirty(memory: &Memory, since: Option<&Memory>, region: u8, page: u32) -> bool {
-    let leaf =
-        |memory: &Memory| memory.region(region).map_or(ZERO_HASH, |region| region.cap().slot(page).leaf());
+    let leaf = |memory: &Memory| {
+        let slab = memory.region(region)?.cap().backing();
+        slab.node(slab.depth(), page.into())
+    };
+    let leaf = |memory| leaf(memory).unwrap_or(ZERO_HASH);
     since.is_some_and(|since| leaf(since) != leaf(memory))
 }
 
@@ -162,7 +165,7 @@ fn use_of(allocation: &Allocation, planes: u64) -> Use {
     }
 }
 
-/// The pages of a program's region that are not zero.
+/// The pages of a program's region that are stored.
 fn put_pages(map: &mut RegionMap, memory: &Memory, since: Option<&Memory>) {
     let Some(region) = memory.region(map.region) else { return };
     for (page, _) in region.cap().pages_in(0..region.cap().page_count()) {

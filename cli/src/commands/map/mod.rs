@@ -18,7 +18,7 @@ use frames::{RegionMap, Use, region_maps};
 /// Show what lies where in a machine's memory: regions, planes and page frames.
 ///
 /// In regions of the allocator a cell is a page frame of the planes that are paid for; in all others it is a page that is not
-/// zero, where the program has put it.
+/// zero, where the program has put it, and in a generative region one that has been written.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

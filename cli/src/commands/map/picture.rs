@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use svg::Document;
 use svg::node::element::{Group, Rectangle, Text, Title};
+use travertine_memory::RegionKind;
 
 use super::frames::{Cell, PLANE_PAGES, Plane, RegionMap, Use};
 use crate::output::{counted, grouped};
@@ -88,11 +89,12 @@ fn region(map: &RegionMap) -> (Group, usize) {
             counted(map.allocations, "allocation"),
         ),
         None => format!(
-            "region {:#04x}, {} {}: {} not zero",
+            "region {:#04x}, {} {}: {} {}",
             map.region,
             map.kind,
             map.permissions,
             counted(map.cells().count() as u64, "page"),
+            if map.kind == RegionKind::Generative { "written" } else { "not zero" },
         ),
     };
     let rows = rows(map, u32::try_from(paid).unwrap_or(u32::MAX));
@@ -101,7 +103,7 @@ fn region(map: &RegionMap) -> (Group, usize) {
     for row in rows.iter().take(MAX_ROWS) {
         group = match row {
             Row::Plane(number, plane) => plane_row(group, y, *number, plane, map.budget.is_some()),
-            Row::Empty(planes) => group.add(text(LEFT, y + 11, empty_title(planes, map.budget.is_some()))),
+            Row::Empty(planes) => group.add(text(LEFT, y + 11, empty_title(planes, map))),
         };
         y += ROW;
     }
@@ -130,8 +132,12 @@ fn rows(map: &RegionMap, paid: u32) -> Vec<Row<'_>> {
     rows
 }
 
-fn empty_title(planes: &Range<u32>, is_paid: bool) -> String {
-    let what = if is_paid { "free" } else { "all zero" };
+fn empty_title(planes: &Range<u32>, map: &RegionMap) -> String {
+    let what = match map.kind {
+        _ if map.budget.is_some() => "free",
+        RegionKind::Generative => "as made from the seed",
+        _ => "all zero",
+    };
     format!(
         "{} {what}, from plane {} on",
         counted(planes.len() as u64, "plane"),

@@ -55,6 +55,9 @@ struct PageReport {
     address: HexNumber,
     old_leaf: Hex<Hash>,
     new_leaf: Hex<Hash>,
+    /// Whether a zero leaf says that nobody has written the page, not that it is all zero.
+    #[serde(skip)]
+    is_generative: bool,
 }
 
 /// Verifies the proof. Without a new root that is asked for, the proof says which one follows.
@@ -69,11 +72,15 @@ pub(super) fn prove_transition(
         TransitionError::OtherNewRoot => Refusal::OtherNewRoot(proof.new_root),
         error => Refusal::Transition(error),
     })?;
+    let is_generative = |region: &&ChangedRegion| region.new.is_generative();
+    let generative: Vec<u64> =
+        proof.regions.iter().filter(is_generative).map(|region| region.region).collect();
     // Both numbers are within their limits: the proof is verified.
     let page = |change: &PageChange| PageReport {
         address: HexNumber(change.region * REGION_BYTES + change.page * PAGE_BYTES),
         old_leaf: Hex(change.old),
         new_leaf: Hex(change.new),
+        is_generative: generative.contains(&change.region),
     };
     let (StateCounts { settlements, next_allocation, slots }, new) = (proof.old, proof.new);
     Ok(TransitionReport {
@@ -124,9 +131,10 @@ impl TransitionReport {
             writeln!(out, "  region {region:<7}  {}", from_to("absent", old.as_ref(), new.as_ref()))?;
         }
         for page in self.pages.iter().take(MAX_LISTED) {
-            let PageReport { address, old_leaf, new_leaf } = page;
+            let PageReport { address, old_leaf, new_leaf, is_generative } = page;
+            let zero = if *is_generative { "never written" } else { "all zero" };
             let place = Address::new(address.0).map_or_else(|_| address.to_string(), |at| at.to_string());
-            writeln!(out, "  {place:<14}  {} to {}", short(old_leaf), short(new_leaf))?;
+            writeln!(out, "  {place:<14}  {} to {}", short(old_leaf, zero), short(new_leaf, zero))?;
         }
         write_hidden(out, self.pages.len(), "more page")?;
         for AllocationChangeReport { slot, old, new } in self.allocations.iter().take(MAX_LISTED) {
@@ -150,7 +158,7 @@ fn from_to<T: Display>(none: &str, old: Option<&T>, new: Option<&T>) -> String {
     format!("{old} to {new}")
 }
 
-/// A leaf for people.
-fn short(leaf: &Hex<Hash>) -> String {
-    if leaf.0 == ZERO_HASH { "all zero".to_owned() } else { leaf.short() }
+/// A leaf for people, and what it is if it is zero.
+fn short(leaf: &Hex<Hash>, zero: &str) -> String {
+    if leaf.0 == ZERO_HASH { zero.to_owned() } else { leaf.short() }
 }

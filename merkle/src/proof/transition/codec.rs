@@ -47,7 +47,9 @@ impl TransitionProof {
         let mut records = Vec::with_capacity(self.records.len() * CHANGED_RECORD_BYTES);
         for ChangedRecord { slot, old, new } in &self.records {
             records.extend(slot.to_le_bytes());
-            [old, new].into_iter().for_each(|record| encode_record(&mut records, record));
+            for record in [old, new] {
+                encode_record(&mut records, record);
+            }
         }
         let counts = [self.old, self.new].map(encode_counts);
         let fields: [&[u8]; 4] = [
@@ -91,7 +93,8 @@ fn decode_counts(fields: &mut Reader<'_>) -> Result<StateCounts, DecodeError> {
 }
 
 fn decode_region(bytes: &[u8; REGION_BYTES]) -> ChangedRegion {
-    let header = |at| RegionHeader { meta: word_at(bytes, at), size: word_at(bytes, at + 8) };
+    let header =
+        |at| RegionHeader { meta: word_at(bytes, at), size: word_at(bytes, at + 8), generator: None };
     ChangedRegion { region: word_at(bytes, 0), old: header(8), new: header(24) }
 }
 

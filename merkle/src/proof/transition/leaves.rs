@@ -89,9 +89,11 @@ fn push_region(
     if old == new && changes.is_empty() {
         return Err(TransitionError::RegionUnchanged { region: number });
     }
-    if let (Some(cap), true) = (old_cap, old.size == new.size) {
+    let is_generative = old.is_generative();
+    if let (Some(cap), true) = (old_cap, old.size == new.size && is_generative == new.is_generative()) {
+        let size = if is_generative { layout::generative_integers(number)[0] } else { layout::size(number) };
         leaves.push((layout::meta(number), [old.meta, new.meta].map(uint64_chunk)));
-        leaves.push((layout::size(number), [old.size, new.size].map(uint64_chunk)));
+        leaves.push((size, [old.size, new.size].map(uint64_chunk)));
         for change in changes {
             if change.old == change.new {
                 return Err(unchanged(change));
@@ -100,6 +102,9 @@ fn push_region(
             leaves.push((page.ok_or_else(|| no_page(change, cap.pages()))?, [change.old, change.new]));
         }
         return Ok(());
+    }
+    if is_generative || new.is_generative() {
+        return Err(TransitionError::GenerativeCap { region: number });
     }
     if let Some(change) = changes.iter().find(|change| change.old == ZERO_HASH && change.new == ZERO_HASH) {
         return Err(unchanged(change));
@@ -115,10 +120,10 @@ fn present_cap(region: u8, header: RegionHeader) -> Result<Option<CapLayout>, Tr
     if header == RegionHeader::ABSENT {
         return Ok(None);
     }
-    if !header.has_plain_cap() {
+    if !header.has_known_cap() {
         return Err(TransitionError::RegionKind { region, kind: header.kind() });
     }
-    Ok(Some(CapLayout::new(layout::cap(region), header.size)?))
+    Ok(Some(header.cap_layout(region)?))
 }
 
 /// The leaf of a region, of which `changes` has all pages that are not zero.

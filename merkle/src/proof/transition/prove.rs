@@ -120,7 +120,9 @@ impl TransitionProof {
                 Err(ProveTransitionError::RegionAbsent { region })
             };
         }
-        let [old_header, new_header] = headers.map(|header| header.unwrap_or(RegionHeader::ABSENT));
+        // Of a Generative region seed and mode lie below a helper: they are the same in both states.
+        let listed = |header: RegionHeader| RegionHeader { generator: None, ..header };
+        let [old_header, new_header] = headers.map(|header| header.map_or(RegionHeader::ABSENT, listed));
         let is_whole = old_header.size != new_header.size;
         let before = self.changes.len();
         for &(_, page) in pages {
@@ -148,7 +150,7 @@ fn node(state: &impl StateTree, index: GeneralizedIndex) -> Result<Hash, ProveTr
 /// The leaf of a page; `None` if there is no such page.
 fn page_leaf(state: &impl StateTree, region: u8, page: u32) -> Result<Option<Hash>, ProveTransitionError> {
     let Some(header) = state.region(region) else { return Ok(None) };
-    match CapLayout::new(layout::cap(region), header.size)?.page(page) {
+    match header.cap_layout(region)?.page(page) {
         Ok(place) => node(state, place).map(Some),
         Err(LayoutError::Page { .. }) => Ok(None),
         Err(error) => Err(error.into()),

@@ -37,13 +37,21 @@ pub enum TransitionError {
         /// The number.
         region: u64,
     },
-    /// The region's cap may have another shape than size and pages.
-    #[error("region {region:#04x} is of kind {kind}: kinds from 9 (Generative) are not supported yet")]
+    /// Nothing is known of the cap of a region of this kind.
+    #[error("region {region:#04x} is of kind {kind}, which is not defined")]
     RegionKind {
         /// The region.
         region: u8,
         /// Its kind.
         kind: u8,
+    },
+    /// A Generative region appears, vanishes or has another size: seed and mode are no part of a proof.
+    #[error(
+        "region {region:#04x} is Generative and appears, vanishes or has another size: this cannot be proven"
+    )]
+    GenerativeCap {
+        /// The region.
+        region: u8,
     },
     /// A region's size, a slot or the length of the list of allocations is none.
     #[error(transparent)]
