@@ -224,6 +224,11 @@ operations! {
             /// Pages that are stored to, and were not stored to before.
             first_writes: u64,
         };
+        /// An access through the second view of the substrate's segment, whose bytes are found one by one.
+        View "view" {
+            /// Bytes that are loaded or stored there.
+            bytes: u64,
+        };
         /// A host call other than `log`, beyond its `ecall`.
         HostCall "host_call" {
             /// Bytes that it reads and writes.

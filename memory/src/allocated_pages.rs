@@ -67,10 +67,10 @@ impl Memory {
         let frame = self.working.find(page_number(region, page)).map(|frame| self.working.frame(frame));
         Ok(match access {
             Access::Write => {
-                Touches { first_reads: 0, first_writes: u32::from(!frame.is_some_and(Frame::is_dirty)) }
+                Touches { first_writes: u32::from(!frame.is_some_and(Frame::is_dirty)), ..Touches::default() }
             }
             Access::Read | Access::Execute => {
-                Touches { first_reads: u32::from(frame.is_none()), first_writes: 0 }
+                Touches { first_reads: u32::from(frame.is_none()), ..Touches::default() }
             }
         })
     }

@@ -7,6 +7,8 @@ pub struct Touches {
     pub first_reads: u32,
     /// Pages that no access of this call has stored.
     pub first_writes: u32,
+    /// Bytes that are found one by one, because the access goes through the second view of the substrate's segment.
+    pub view_bytes: u32,
 }
 
 impl std::ops::Add for Touches {
@@ -16,6 +18,7 @@ impl std::ops::Add for Touches {
         Self {
             first_reads: self.first_reads + other.first_reads,
             first_writes: self.first_writes + other.first_writes,
+            view_bytes: self.view_bytes + other.view_bytes,
         }
     }
 }

@@ -181,6 +181,7 @@ impl Bulk {
             touches: Touches {
                 first_reads: count(pages(&read), &twin.read),
                 first_writes: count(pages(writes), &twin.written),
+                ..Touches::default()
             },
             region_changes,
             plane_changes,

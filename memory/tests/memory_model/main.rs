@@ -165,8 +165,10 @@ impl Twin {
         let pages = Self::pages(address, length);
         let count = |known: &BTreeSet<u64>| u32::try_from(pages.difference(known).count()).unwrap();
         match access {
-            Access::Write => Touches { first_reads: 0, first_writes: count(&self.written) },
-            Access::Read | Access::Execute => Touches { first_reads: count(&self.read), first_writes: 0 },
+            Access::Write => Touches { first_writes: count(&self.written), ..Touches::default() },
+            Access::Read | Access::Execute => {
+                Touches { first_reads: count(&self.read), ..Touches::default() }
+            }
         }
     }
 
