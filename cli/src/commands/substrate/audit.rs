@@ -84,10 +84,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         kind,
         reason,
     };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
+    Output::new().print(arguments.json, &report, |out| {
         match &report.reason {
             None => writeln!(out, "valid")?,
             Some(reason) => writeln!(out, "invalid: {reason}")?,
@@ -97,8 +94,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         if report.unchecked_timestamps > 0 {
             writeln!(out, "not checked: timestamps of {}", counted(report.unchecked_timestamps, "header"))?;
         }
-    }
-    out.flush()?;
+
+        Ok(())
+    })?;
     Ok(Verdict::of(report.valid))
 }
 

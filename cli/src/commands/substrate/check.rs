@@ -83,9 +83,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         return Ok(Verdict::Success);
     };
     let report = Report::new(&read_substrate(file)?);
-    if arguments.json {
-        out.json(&report)?;
-    } else {
+    out.print(arguments.json, &report, |out| {
         writeln!(out, "root      {}", report.root)?;
         writeln!(out, "rule      one header in {} allocates", grouped(report.modulus))?;
         let (size, rows, alignment) = (grouped(report.size), grouped(report.rows), grouped(report.alignment));
@@ -100,7 +98,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
                 grouped(*bytes)
             )?;
         }
-    }
-    out.flush()?;
+
+        Ok(())
+    })?;
     Ok(Verdict::Success)
 }

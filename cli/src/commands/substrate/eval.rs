@@ -62,10 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         size: if allocates { substrate.size() } else { 0 },
         event_hash: substrate.record(&header, 0).map(|record| Hex(record.event_hash)),
     };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
+    Output::new().print(arguments.json, &report, |out| {
         writeln!(out, "digest     {}", report.digest)?;
         writeln!(out, "hash       {}", report.hash)?;
         writeln!(out, "remainder  {} modulo {}", report.remainder, report.modulus)?;
@@ -77,7 +74,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
             }
             _ => writeln!(out, "decision   do not allocate: no frames are mapped")?,
         }
-    }
-    out.flush()?;
+
+        Ok(())
+    })?;
     Ok(Verdict::Success)
 }

@@ -69,17 +69,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     }
     let report = Report::new(state.memory(), &arguments.output)?;
     files::write_atomically(&arguments.output, picture(&report).as_bytes())?;
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
+    Output::new().print(arguments.json, &report, |out| {
         for EdgeReport { from, to, transfers, bytes } in &report.edges {
             let (transfers, bytes) = (counted(*transfers, "transfer"), counted(*bytes, "byte"));
             writeln!(out, "{from:#04x} -> {to:#04x}  {transfers}, {bytes}")?;
         }
         writeln!(out, "picture {}", arguments.output.display())?;
-    }
-    out.flush()?;
+
+        Ok(())
+    })?;
     Ok(Verdict::Success)
 }
 

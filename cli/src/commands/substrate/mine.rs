@@ -74,17 +74,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         }
     }
     progress.clear();
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else if let (Some(nonce), Some(header), Some(digest)) = (report.nonce, &report.header, report.digest) {
-        writeln!(out, "nonce   {nonce}")?;
-        writeln!(out, "header  {header}")?;
-        writeln!(out, "digest  {digest}")?;
-        writeln!(out, "tried   {}", grouped(report.tried))?;
-    } else {
-        writeln!(out, "none of {} nonces allocates", grouped(report.tried))?;
-    }
-    out.flush()?;
+    Output::new().print(arguments.json, &report, |out| {
+        if let (Some(nonce), Some(header), Some(digest)) = (report.nonce, &report.header, report.digest) {
+            writeln!(out, "nonce   {nonce}")?;
+            writeln!(out, "header  {header}")?;
+            writeln!(out, "digest  {digest}")?;
+            writeln!(out, "tried   {}", grouped(report.tried))?;
+        } else {
+            writeln!(out, "none of {} nonces allocates", grouped(report.tried))?;
+        }
+        Ok(())
+    })?;
     Ok(Verdict::of(report.nonce.is_some()))
 }

@@ -63,10 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         bytes_per_header: share(size, allocated, headers),
         expected_bytes_per_header: size / modulus,
     };
-    let mut out = Output::new();
-    if arguments.json {
-        out.json(&report)?;
-    } else {
+    Output::new().print(arguments.json, &report, |out| {
         writeln!(out, "{} headers, modulus {}", grouped(headers), grouped(modulus))?;
         writeln!(out, "{:<18}  {:>12}  {:>12}", "", "found", "expected")?;
         for (name, found, expected) in [
@@ -76,7 +73,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         ] {
             writeln!(out, "{name:<18}  {:>12}  {:>12}", grouped(found), grouped(expected))?;
         }
-    }
-    out.flush()?;
+
+        Ok(())
+    })?;
     Ok(Verdict::Success)
 }
