@@ -87,6 +87,7 @@ fn kind(error: &SnapshotError) -> &'static str {
         SnapshotError::Record(_) => "Record",
         SnapshotError::RegionOrder(_) => "RegionOrder",
         SnapshotError::Kind { .. } => "Kind",
+        SnapshotError::Block(_) => "Block",
         SnapshotError::Permissions { .. } => "Permissions",
         SnapshotError::Ranges { .. } => "Ranges",
         SnapshotError::Volatile { .. } => "Volatile",
@@ -208,8 +209,8 @@ fn each_rule_of_the_record_has_its_own_error() {
         assert_eq!(found, error);
         kinds.insert(kind(&error));
     };
-    // Generative, a kind that is not defined, and none.
-    for kind in [9, 10, 0] {
+    // Mmio, which is for one region, Generative, a kind that is not defined, and none.
+    for kind in [8, 9, 10, 0] {
         expect(patched(2, region::KIND, &[kind]), SnapshotError::Kind { region: 2, kind });
     }
     let error = PermissionsError { bits: 0x20 };

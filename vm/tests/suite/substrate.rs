@@ -39,6 +39,7 @@ fn script(steps: &[Step], end: Vec<u8>) -> (Vec<Vec<u8>>, Vec<u8>) {
             Opcode::M3Alloc => r(*opcode, A2, A0, A1),
             Opcode::M3Free => r(*opcode, A2, A0, ZERO),
             Opcode::LrD => r(*opcode, A2, A0, ZERO),
+            Opcode::M3Root => r(*opcode, A0, A1, ZERO),
             Opcode::ScD | Opcode::AmoaddD => r(*opcode, A2, A0, A1),
             _ => r(*opcode, A0, A1, A2),
         });
