@@ -79,7 +79,7 @@ fn blocks_leave_a_ledger_that_is_audited_and_proven() {
         let allocates = header != "0x00";
         let report = run(&sandbox, header, timestamp, FRAME, i32::from(!allocates));
         assert_eq!(report["block"]["allocated"], json!(allocates), "{report}");
-        lines += &format!("{timestamp} {header}\n");
+        lines.extend([timestamp, " ", header, "\n"]);
     }
     sandbox.write("headers.txt", lines.as_bytes());
     let audit =

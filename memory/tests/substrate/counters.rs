@@ -88,12 +88,16 @@ proptest! {
                     memory.plan_share(at(to, 0x8000), at(from, 0x4000), 2 * PAGE)
                 }
                 Step::Gather { to, entries } => {
-                    entries.iter().for_each(|&(from, bytes)| count(from, to, bytes));
+                    for &(from, bytes) in &entries {
+ count(from, to, bytes);
+}
                     let list = list(&mut memory, &entries);
                     memory.plan_gather(at(to, 0x5000), list, entries.len() as u64)
                 }
                 Step::Scatter { from, entries } => {
-                    entries.iter().for_each(|&(to, bytes)| count(from, to, bytes));
+                    for &(to, bytes) in &entries {
+ count(from, to, bytes);
+}
                     let list = list(&mut memory, &entries);
                     memory.plan_scatter(at(from, 0x5000), list, entries.len() as u64)
                 }

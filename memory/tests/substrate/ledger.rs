@@ -147,7 +147,9 @@ proptest! {
     ) {
         let (substrate, mut audited, ledger) = chain(headers);
         if !knows_timestamps {
-            audited.iter_mut().for_each(|header| header.timestamp = None);
+            for header in &mut audited {
+ header.timestamp = None;
+}
         }
         let right = ledger.records().to_vec();
         prop_assume!(right.len() >= 2);

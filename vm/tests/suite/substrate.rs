@@ -36,11 +36,9 @@ fn script(steps: &[Step], end: Vec<u8>) -> (Vec<Vec<u8>>, Vec<u8>) {
         code.push(match opcode {
             Opcode::Sd | Opcode::Sb => s(*opcode, A0, A2, 0),
             Opcode::Ld | Opcode::Lbu => i(*opcode, A2, A0, 0),
-            Opcode::M3Alloc => r(*opcode, A2, A0, A1),
-            Opcode::M3Free => r(*opcode, A2, A0, ZERO),
-            Opcode::LrD => r(*opcode, A2, A0, ZERO),
+            Opcode::M3Free | Opcode::LrD => r(*opcode, A2, A0, ZERO),
             Opcode::M3Root => r(*opcode, A0, A1, ZERO),
-            Opcode::ScD | Opcode::AmoaddD => r(*opcode, A2, A0, A1),
+            Opcode::M3Alloc | Opcode::ScD | Opcode::AmoaddD => r(*opcode, A2, A0, A1),
             _ => r(*opcode, A0, A1, A2),
         });
         code.push(s(Opcode::Sd, T1, A2, 8 * place));
