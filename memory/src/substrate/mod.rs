@@ -1,10 +1,10 @@
 //! The substrate: region 0xF0, a device region whose windows are declared and whose segment of frames is there for some blocks.
 //!
-//! - [`config`] is the declaration, as JSON; [`map`] what is left of it when it has been checked.
-//! - [`rule`] decides by a block's header whether the segment is there.
-//! - [`status`] is the page that says which block it is, by which map; [`device`] makes the region and finds it again.
-//! - [`view`] shows the segment's bytes de-interleaved; [`counters`] keeps the matrix of transfers and the records of regions.
-//! - [`ledger`] is the list of the blocks that had the segment, [`audit`] checks one against the headers.
+//! - `config` is the declaration, as JSON; `map` what is left of it when it has been checked.
+//! - `rule` decides by a block's header whether the segment is there.
+//! - `status` is the page that says which block it is, by which map; `device` makes the region and finds it again.
+//! - `view` shows the segment's bytes de-interleaved; `counters` keeps the matrix of transfers and the records of regions.
+//! - `ledger` is the list of the blocks that had the segment, `audit` checks one against the headers.
 
 mod audit;
 mod config;
