@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use travertine_gas::{Schedule, ScheduleError};
+use travertine_memory::substrate::{ConfigError, LedgerError};
 use travertine_merkle::layout::LayoutError;
 use travertine_merkle::{BackendError, LimitError, ProveError, ProveTransitionError, VerifyError};
 use travertine_vm::{LoadError, MachineError, SnapshotError};
@@ -45,6 +46,20 @@ pub(crate) enum InputError {
     Snapshot { path: PathBuf, error: SnapshotError },
     #[error("the state in {} does not fit this run: {error}", .path.display())]
     OtherMachine { path: PathBuf, error: MachineError },
+    #[error("{name} is no declaration of a substrate: {error}")]
+    Substrate { name: String, error: ConfigError },
+    #[error("{name} is no declaration of a substrate: it is not UTF-8 text")]
+    SubstrateText { name: String },
+    #[error("{} is no ledger: {error}", .path.display())]
+    Ledger { path: PathBuf, error: LedgerError },
+    #[error("{} is not the ledger of the machine beside it", .0.display())]
+    OtherLedger(PathBuf),
+    #[error("{}, line {line}: a header is hexadecimal digits, after its timestamp if that is known", .path.display())]
+    HeaderLine { path: PathBuf, line: u64 },
+    #[error("--substrate says how a block begins, and no --header begins one")]
+    SubstrateWithoutHeader,
+    #[error("the machine in {} is in no block", .0.display())]
+    NoBlock(PathBuf),
     #[error("the variable TRAVERTINE_SHA256: {0}")]
     Backend(#[from] BackendError),
     #[error("the call was stopped: it did not end within {0} instructions")]
@@ -102,6 +117,11 @@ impl InputError {
             Self::Schedule { .. } | Self::ScheduleText { .. } => {
                 "`travertine schedule` prints a valid schedule, to be saved and changed"
             }
+            Self::Substrate { .. } | Self::SubstrateText { .. } => {
+                "`travertine substrate check --default` prints a valid declaration, to be saved and changed"
+            }
+            Self::NoBlock(_) => "`travertine run --header` begins one",
+            Self::OtherLedger(_) => "restore it from a copy: the machine's state has its root",
             Self::NotAFile(_) => "give the name of a file that is new or may be replaced",
             Self::StdinTwice { .. } => "read one of them from a file",
             Self::Locked(_) => "wait until that run has ended, or use another directory",
@@ -132,6 +152,9 @@ impl InputError {
             Self::WhichClaim(_) | Self::WhichRange => "say which with --address and --length",
             Self::Read { .. }
             | Self::ReadStdin(_)
+            | Self::Ledger { .. }
+            | Self::HeaderLine { .. }
+            | Self::SubstrateWithoutHeader
             | Self::Write { .. }
             | Self::Output(_)
             | Self::TooLarge { .. }

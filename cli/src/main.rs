@@ -4,6 +4,7 @@
 
 mod allocations;
 mod arguments;
+mod block;
 mod claims;
 mod commands;
 mod diagnostics;

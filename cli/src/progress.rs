@@ -20,8 +20,14 @@ impl Progress {
     /// Shows how far the call is.
     pub(crate) fn show(&mut self, gas_used: u64, gas_limit: u64) {
         if self.is_wanted {
-            let (used, limit) = (grouped(gas_used), grouped(gas_limit));
-            write_stderr(format!("\r\x1b[Krunning: {used} of {limit} gas").as_bytes());
+            self.line(&format!("running: {} of {} gas", grouped(gas_used), grouped(gas_limit)));
+        }
+    }
+
+    /// Shows this.
+    pub(crate) fn line(&mut self, text: &str) {
+        if self.is_wanted {
+            write_stderr(format!("\r\x1b[K{text}").as_bytes());
             self.is_shown = true;
         }
     }

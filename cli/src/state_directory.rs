@@ -10,6 +10,8 @@ use crate::error::InputError;
 use crate::files;
 
 const SNAPSHOT_FILE: &str = "machine.trv";
+/// The ledger of the machine's blocks.
+const LEDGER_FILE: &str = "ledger.ssz";
 const LOCK_FILE: &str = "machine.lock";
 
 /// The directory, for reading. The snapshot is replaced as a whole, so that reading needs no lock.
@@ -79,6 +81,11 @@ impl<'a> LockedDirectory<'a> {
         // Only the lock's holder writes a snapshot.
         files::remove_leftovers(&directory.snapshot_path()).map_err(failed(path.into()))?;
         Ok(Self { directory, _lock: lock })
+    }
+
+    /// Where the ledger of the machine's blocks is.
+    pub(crate) fn ledger_path(&self) -> PathBuf {
+        self.directory.0.join(LEDGER_FILE)
     }
 
     /// What is in it.

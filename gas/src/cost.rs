@@ -77,7 +77,10 @@ impl Schedule {
             Operation::ReadRefund => self.read_refund,
             Operation::ReadRoot => self.read_root,
             Operation::Halt => self.halt,
-            Operation::Touch { .. } | Operation::HostCall { .. } | Operation::Log { .. } => 0,
+            Operation::Touch { .. }
+            | Operation::View { .. }
+            | Operation::HostCall { .. }
+            | Operation::Log { .. } => 0,
         }
     }
 
@@ -106,6 +109,8 @@ impl Schedule {
                 times(first_writes, self.page_first_write),
                 times(synthesized, self.page_synthesis),
             ]),
+            // Each byte is found as an entry of a gather is.
+            Operation::View { bytes: count } => times(count, self.gather_entry),
             _ => 0,
         }
     }

@@ -230,6 +230,11 @@ operations! {
             /// Pages among these that are of generative memory and that nobody has written.
             synthesized: u64,
         };
+        /// An access through the second view of the substrate's segment, whose bytes are found one by one.
+        View "view" {
+            /// Bytes that are loaded or stored there.
+            bytes: u64,
+        };
         /// A host call other than `log`, beyond its `ecall`.
         HostCall "host_call" {
             /// Bytes that it reads and writes.

@@ -115,7 +115,7 @@ schedule! {
     fill_byte_64ths: Part 4;
     /// A gather.
     gather: Base 20;
-    /// Each entry of a gather.
+    /// Each entry of a gather, and each byte of an access through the second view of the substrate's segment.
     gather_entry: Part 20;
     /// Each byte of a gather, in 64ths.
     gather_byte_64ths: Part 4;

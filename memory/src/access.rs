@@ -202,6 +202,9 @@ impl Memory {
     /// # Errors
     /// Names the first byte that is not there.
     pub fn peek(&self, address: u64, bytes: &mut [u8]) -> Result<(), Fault> {
+        if let Some(view) = self.view_at(address, bytes.len() as u64) {
+            return self.peek_view(view, address, bytes);
+        }
         let access = Access::Read;
         self.locate(address, bytes.len() as u64, access, Privilege::Host)?;
         for piece in pieces(address, bytes.len()) {
@@ -221,7 +224,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Writes for the host, whatever the permissions. The call's touches do not change: a page that the call has stored to is
+    /// Writes for the host, whatever the permissions; not through the second view of a segment, for which the packed one does. The call's touches do not change: a page that the call has stored to is
     /// written in the working set; any other is written in its cap's overlay, below the call, and is as cold as before.
     ///
     /// # Errors
@@ -288,6 +291,11 @@ impl Memory {
         Span { address, length, touches: Touches::default(), frame, epoch: self.epoch }
     }
 
+    /// A span whose bytes are looked for when it is committed.
+    pub(crate) fn unplaced(&self, address: u64, length: u64) -> Span {
+        self.warm(address, length, Span::NO_FRAME)
+    }
+
     #[inline]
     fn assert_current(&self, span: &Span) {
         assert!(span.epoch == self.epoch, "a plan is committed before regions change or the memory settles");
@@ -296,17 +304,20 @@ impl Memory {
     /// The plan of any access.
     #[cold]
     fn plan(&mut self, address: u64, length: u64, access: Access) -> Result<Span, Fault> {
+        if let Some(view) = self.view_at(address, length) {
+            return self.plan_view(view, address, length, access);
+        }
         if stays_in_page(address, length)
             && let Some(frame) = self.working.recall(address >> PAGE_OFFSET_BITS, access)
         {
             return Ok(self.warm(address, length, frame));
         }
         let Some(pages) = self.locate(address, length, access, Privilege::Program)? else {
-            return Ok(self.warm(address, length, Span::NO_FRAME));
+            return Ok(self.unplaced(address, length));
         };
         self.stage_missing(address, pages, access)?;
         let touches = self.touches(pages.numbers(), access);
-        Ok(Span { touches, ..self.warm(address, length, Span::NO_FRAME) })
+        Ok(Span { touches, ..self.unplaced(address, length) })
     }
 
     /// Which of these pages the call would touch first.
@@ -319,9 +330,9 @@ impl Memory {
             written += u32::from(frame.is_dirty());
         }
         match access {
-            Access::Write => Touches { first_reads: 0, first_writes: count - written, synthesized },
+            Access::Write => Touches { first_writes: count - written, synthesized, ..Touches::default() },
             Access::Read | Access::Execute => {
-                Touches { first_reads: count - known, first_writes: 0, synthesized }
+                Touches { first_reads: count - known, synthesized, ..Touches::default() }
             }
         }
     }
@@ -361,7 +372,9 @@ impl Memory {
         let base = Address::from_linear(start.region(), 0).packed();
         let (first, linear) = (start.page(), u64::from(start.linear()));
         if linear >= size {
-            return fault(address, FaultReason::OutOfRegion);
+            let is_view = self.is_second_view(address, length);
+            let reason = if is_view { FaultReason::SecondView } else { FaultReason::OutOfRegion };
+            return fault(address, reason);
         }
         let end = linear.saturating_add(length);
         let last = Address::from_linear(start.region(), last_linear(end.min(size))).page();
@@ -427,6 +440,9 @@ impl Memory {
     }
 
     pub(crate) fn read_pieces(&mut self, address: u64, bytes: &mut [u8]) {
+        if let Some(view) = self.view_at(address, bytes.len() as u64) {
+            return self.read_view(view, address, bytes);
+        }
         for piece in pieces(address, bytes.len()) {
             let frame = self.touch(piece.page_number);
             let content = &self.working.frame(frame).bytes()[piece.offset..][..piece.length];
@@ -436,6 +452,9 @@ impl Memory {
     }
 
     pub(crate) fn write_pieces(&mut self, address: u64, bytes: &[u8]) {
+        if let Some(view) = self.view_at(address, bytes.len() as u64) {
+            return self.write_view(view, address, bytes);
+        }
         for piece in pieces(address, bytes.len()) {
             let frame = self.touch(piece.page_number);
             let content = &mut self.working.frame_mut(frame).bytes_mut()[piece.offset..][..piece.length];

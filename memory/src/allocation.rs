@@ -1,5 +1,6 @@
 //! What a memory does with its allocator: plans, commits, and the pages that come and go.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use travertine_merkle::Hash;
@@ -17,6 +18,7 @@ use crate::memory::Memory;
 use crate::page::PageSlot;
 use crate::plan::Touches;
 use crate::region::{FrameBudget, Region};
+use crate::substrate::Edges;
 use crate::working_set::page_number;
 
 /// An allocation that cannot fail any more; made by [`Memory::plan_allocation`].
@@ -331,9 +333,13 @@ impl Memory {
     /// Compacts as planned. Plans made before are void.
     ///
     /// # Panics
-    /// If the plan is void: an error of the embedder.
+    /// If the plan is void, or the counters were not loaded ([`stage_counters`](Self::stage_counters)): errors of the embedder.
     pub fn compact(&mut self, plan: CompactionPlan) {
         self.begin_change(plan.epoch);
+        let (region, moves) = (plan.region(), plan.transfers());
+        if moves.count > 0 {
+            self.count_edges(&Edges::from([((region, region), moves)]));
+        }
         self.allocator.compact(plan);
     }
 
@@ -341,14 +347,18 @@ impl Memory {
     /// others.
     pub(crate) fn end_call(&mut self) {
         let ending: Vec<u32> = self.allocator.ending().collect();
+        let mut changed = BTreeSet::new();
         for slot in ending {
             let freed = self.allocator.plan_free_slot(slot).expect("what ends is recorded");
             self.free_place(&freed);
+            changed.insert(freed.region);
         }
         for region in self.allocator.close_volatile() {
             self.regions.remove(&region);
             self.working.remove(page_number(region, 0)..=page_number(region, u32::MAX >> 12));
+            changed.insert(region);
         }
+        self.note_ended(changed);
         for (region, budget) in self.allocator.budgets() {
             self.regions.get_mut(&region).expect("the allocator's regions are there").set_budget(budget);
         }

@@ -46,6 +46,8 @@ pub enum FaultReason {
     Misaligned = 7,
     /// A gather or scatter has more entries than [`MAX_ENTRIES`](crate::MAX_ENTRIES).
     TooManyEntries = 8,
+    /// The second view of the substrate's segment takes loads and stores of up to 8 bytes, and nothing else.
+    SecondView = 9,
 }
 
 impl FaultReason {
@@ -58,7 +60,8 @@ impl FaultReason {
             | Self::OutOfRegion
             | Self::Permission
             | Self::Misaligned
-            | Self::TooManyEntries => false,
+            | Self::TooManyEntries
+            | Self::SecondView => false,
         }
     }
 }
@@ -74,6 +77,7 @@ impl fmt::Display for FaultReason {
             Self::WrongPage => "the page source gave content with another hash",
             Self::Misaligned => "whole pages begin and end at multiples of 4,096",
             Self::TooManyEntries => "one instruction has at most 65,536 entries",
+            Self::SecondView => "the second view takes loads and stores of up to 8 bytes only",
         })
     }
 }

@@ -44,6 +44,7 @@ mod persistent;
 mod plan;
 mod region;
 mod slab;
+pub mod substrate;
 mod tree;
 mod working_set;
 

@@ -11,6 +11,7 @@ use crate::fault::FaultReason;
 use crate::node::NodeError;
 use crate::page::{Page, PageSource};
 use crate::region::{Region, RegionError};
+use crate::substrate::{Device, SUBSTRATE_REGION};
 use crate::working_set::{Content, WorkingSet, page_of, region_of};
 
 /// Why the regions of a memory cannot be changed so.
@@ -69,6 +70,8 @@ pub struct Memory {
     pub(crate) regions: BTreeMap<u8, Region>,
     pub(crate) allocator: Allocator,
     pub(crate) working: WorkingSet,
+    /// What region 0xF0 is, in a block.
+    pub(crate) device: Option<Arc<Device>>,
     source: Option<Arc<dyn PageSource>>,
     /// Counts the changes that make plans invalid.
     pub(crate) epoch: u64,
@@ -106,6 +109,7 @@ impl Memory {
         }
         let region = self.regions.remove(&number)?;
         self.working.retain(|page| region_of(page) != number);
+        self.device = self.device.take().filter(|_| number != SUBSTRATE_REGION);
         self.epoch += 1;
         Some(region)
     }

@@ -9,6 +9,8 @@ pub struct Touches {
     pub first_writes: u32,
     /// Pages among these that are synthesized: those of Generative regions that nobody has written and the call has not touched.
     pub synthesized: u32,
+    /// Bytes that are found one by one, because the access goes through the second view of the substrate's segment.
+    pub view_bytes: u32,
 }
 
 impl std::ops::Add for Touches {
@@ -19,6 +21,7 @@ impl std::ops::Add for Touches {
             first_reads: self.first_reads + other.first_reads,
             first_writes: self.first_writes + other.first_writes,
             synthesized: self.synthesized + other.synthesized,
+            view_bytes: self.view_bytes + other.view_bytes,
         }
     }
 }

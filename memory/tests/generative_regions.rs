@@ -63,7 +63,7 @@ fn store(memory: &mut Memory, address: u64, value: u64) -> Touches {
 }
 
 fn touches(first_reads: u32, first_writes: u32, synthesized: u32) -> Touches {
-    Touches { first_reads, first_writes, synthesized }
+    Touches { first_reads, first_writes, synthesized, ..Touches::default() }
 }
 
 #[test]

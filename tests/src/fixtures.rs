@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use travertine_memory::substrate::Substrate;
 use travertine_merkle::Hash;
 use travertine_vm::{Call, Context, Engine, Host, Machine, Outcome, Settlement, symbols};
 
@@ -16,6 +17,8 @@ pub struct Fixture {
     pub name: String,
     /// The ELF file's bytes.
     pub elf: Vec<u8>,
+    /// The header of the block that the calls are in, if there is one; it begins at time 0.
+    pub header: Option<Vec<u8>>,
     /// The calls, in order.
     pub calls: Vec<ExpectedCall>,
 }
@@ -98,7 +101,15 @@ impl Fixture {
     pub fn machine(&self) -> Machine {
         let engine = Engine::default();
         let program = engine.load(&self.elf).expect("the fixture can be loaded");
-        engine.instantiate(&program)
+        self.in_block(engine.instantiate(&program))
+    }
+
+    /// A new machine of this fixture in the block that its calls are in, if they are in one.
+    pub fn in_block(&self, mut machine: Machine) -> Machine {
+        if let Some(header) = &self.header {
+            machine.begin_block(&Substrate::default(), header, 0).expect("the block can begin");
+        }
+        machine
     }
 
     /// The machine after all calls.
@@ -115,7 +126,7 @@ impl Fixture {
 pub fn all() -> Vec<Fixture> {
     let mut fixtures = programs();
     fixtures.extend(array(&expected(), "sequences").iter().map(read_sequence));
-    assert_eq!(fixtures.len(), 16, "expected.json lists all fixtures");
+    assert_eq!(fixtures.len(), 18, "expected.json lists all fixtures");
     fixtures
 }
 
@@ -147,14 +158,15 @@ fn read_program(program: &Value) -> Fixture {
         debug: text(program, "stdout"),
         events: Vec::new(),
     };
-    Fixture { elf: read_elf(&name), name, calls: vec![call] }
+    Fixture { elf: read_elf(&name), name, header: None, calls: vec![call] }
 }
 
 fn read_sequence(sequence: &Value) -> Fixture {
     let name = text(sequence, "contract");
     let elf = read_elf(&name);
     let calls = array(sequence, "calls").iter().map(|call| read_call(call, &elf)).collect();
-    Fixture { name, elf, calls }
+    let header = sequence.get("header").map(unhex);
+    Fixture { name, elf, header, calls }
 }
 
 fn read_call(call: &Value, elf: &[u8]) -> ExpectedCall {

@@ -73,4 +73,18 @@ impl ActiveCall {
             state: CallState::Ready(None),
         }
     }
+
+    /// Ends the reservation of `lr` if a store of up to 8 bytes touches it. Through the second view of a segment it touches
+    /// bytes at other addresses, and ends any.
+    #[inline]
+    pub(crate) fn stored(&mut self, address: u64, width: u64) {
+        if !self.cpu.is_reserving() {
+            return;
+        }
+        if self.memory.is_second_view(address, width) {
+            self.cpu.clear_reservation();
+        } else {
+            self.cpu.stored(address, width);
+        }
+    }
 }

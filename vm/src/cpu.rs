@@ -73,6 +73,12 @@ impl Cpu {
         self.reservation = None;
     }
 
+    /// Whether anything is reserved.
+    #[inline]
+    pub(crate) fn is_reserving(&self) -> bool {
+        self.reservation.is_some()
+    }
+
     /// Ends the reservation if a store of `length` bytes at `address` touches it. Both ranges lie within 40 bits.
     #[inline]
     pub(crate) fn stored(&mut self, address: u64, length: u64) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use travertine_gas::{Schedule, ScheduleError};
 use travertine_memory::Memory;
+use travertine_memory::substrate::SUBSTRATE_REGION;
 use travertine_merkle::Hash;
 
 use crate::elf::{self, LoadError};
@@ -128,12 +129,13 @@ impl Engine {
     }
 }
 
-/// The first region that is not laid out alike in both memories, those of the allocator apart: it opens them while the machine
-/// runs. The image's root commits to the program's layout, but a state's root does not commit to the permissions of single
+/// The first region that is not laid out alike in both memories, those of the allocator and of a block apart: they come while the
+/// machine runs. The image's root commits to the program's layout, but a state's root does not commit to the permissions of single
 /// pages.
 fn other_layout(program: &Memory, state: &Memory) -> Option<u8> {
     let layout = |memory: &Memory, number| {
-        let region = memory.region(number).filter(|region| region.budget().is_none())?;
+        let is_of_block = number == SUBSTRATE_REGION && memory.block().is_some();
+        let region = memory.region(number).filter(|region| region.budget().is_none() && !is_of_block)?;
         let cap = region.cap();
         Some((region.meta(), cap.size(), cap.synthesis(), region.page_ranges().map(<[_]>::to_vec)))
     };

@@ -6,6 +6,7 @@ use log::debug;
 use thiserror::Error;
 use travertine_gas::Meter;
 use travertine_memory::Fault;
+use travertine_memory::substrate::{BlockError, Substrate};
 use travertine_merkle::Hash;
 
 use crate::call::{ActiveCall, CallState};
@@ -78,6 +79,9 @@ pub enum MachineError {
         /// The region's number.
         region: u8,
     },
+    /// The block cannot begin.
+    #[error("the block cannot begin: {0}")]
+    Block(#[from] BlockError),
     /// This node does not have a page that the call needs. Nothing has changed; the run can be tried again.
     #[error("this node lacks a page: {0}")]
     MissingPage(Fault),
@@ -150,6 +154,28 @@ impl Machine {
     pub fn statistics(&self) -> Option<Statistics> {
         let call = self.active.as_ref()?;
         Some(Statistics { gas: call.meter.used(), ..call.statistics.clone() }.with_live(&call.memory))
+    }
+
+    /// Begins a block: region 0xF0 becomes that of this header, by the rule of the substrate, and what the block before had there is
+    /// gone. The state root moves; no call is made, and nothing else changes. Calls of the block come after it.
+    ///
+    /// The timestamp is that of the block, in the chain's own unit; it goes into the ledger. The ledger's record, if the header
+    /// makes one, is [`Substrate::record`]; the root of all of them is in [`State::block`].
+    ///
+    /// # Errors
+    /// [`MachineError::CallInProgress`]; [`MachineError::Block`] if the header is too long, the substrate is not the one of the
+    /// blocks before, or the program has the region for itself. The state is as before.
+    pub fn begin_block(
+        &mut self,
+        substrate: &Substrate,
+        header: &[u8],
+        timestamp: u64,
+    ) -> Result<(), MachineError> {
+        if self.active.is_some() {
+            return Err(MachineError::CallInProgress);
+        }
+        self.state = self.state.in_block(substrate, header, timestamp)?;
+        Ok(())
     }
 
     /// Makes a call from beginning to end and settles it.

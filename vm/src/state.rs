@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use travertine_memory::substrate::{BlockError, BlockStatus, Substrate};
 use travertine_memory::{DirtyPage, Memory};
 use travertine_merkle::layout::{self, REGIONS, STATE_FIELDS, STATE_VERSION, StateField};
 use travertine_merkle::{
@@ -45,6 +46,24 @@ impl State {
         let settlements = self.settlements.checked_add(1).expect("no machine settles 2^64 times");
         let state = Self::new(memory, self.schedule, self.image, settlements);
         (Self { kept: self.kept.clone(), ..state }, dirty)
+    }
+
+    /// The state when a block begins.
+    pub(crate) fn in_block(
+        &self,
+        substrate: &Substrate,
+        header: &[u8],
+        timestamp: u64,
+    ) -> Result<Self, BlockError> {
+        let mut memory = self.memory.clone();
+        memory.begin_block(substrate, header, timestamp)?;
+        let state = Self::new(memory, self.schedule, self.image, self.settlements);
+        Ok(Self { kept: self.kept.clone(), ..state })
+    }
+
+    /// The block that the machine is in: what the rule says of its header, and the ledger; `None` before the first one.
+    pub fn block(&self) -> Option<&BlockStatus> {
+        self.memory.block()
     }
 
     /// The state, which was read from the snapshot that has these pages.

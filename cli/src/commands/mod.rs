@@ -13,6 +13,7 @@ mod prove;
 mod root;
 mod run;
 mod schedule;
+mod substrate;
 mod verify;
 
 use clap::Subcommand;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Convert(convert::Arguments),
     Gmem(gmem::Arguments),
     Schedule(schedule::Arguments),
+    Substrate(substrate::Arguments),
     #[cfg(target_os = "linux")]
     Arena(arena::Arguments),
     Bench(bench::Arguments),
@@ -56,6 +58,7 @@ impl Command {
             Self::Convert(arguments) => convert::run(arguments),
             Self::Gmem(arguments) => gmem::run(arguments),
             Self::Schedule(arguments) => schedule::run(arguments),
+            Self::Substrate(arguments) => substrate::run(arguments),
             #[cfg(target_os = "linux")]
             Self::Arena(arguments) => arena::run(arguments),
             Self::Bench(arguments) => bench::run(arguments),

@@ -11,6 +11,7 @@ use super::slabs::Slab;
 use super::space::{Place, Space};
 use super::{Allocation, Allocator, PlaneChange, kind_index};
 use crate::address::PAGE_OFFSET_BITS;
+use crate::substrate::Transfers;
 
 /// The most frames that one `m3.compact` moves.
 pub const DEFAULT_COMPACTION_MOVES: u32 = 4096;
@@ -58,6 +59,11 @@ pub struct CompactionPlan {
 }
 
 impl CompactionPlan {
+    /// The region.
+    pub fn region(&self) -> u8 {
+        self.region
+    }
+
     /// Frames that move.
     pub fn moved_frames(&self) -> u64 {
         self.moved_frames.into()
@@ -76,6 +82,12 @@ impl CompactionPlan {
     /// Bytes of the planes that are released.
     pub fn released_bytes(&self) -> u64 {
         u64::from(self.released) * PLANE_BYTES
+    }
+
+    /// What moves within the region.
+    pub(crate) fn transfers(&self) -> Transfers {
+        let count = self.moved_frames();
+        Transfers { count, bytes: count * PAGE_BYTES }
     }
 
     /// The planes of the region's kind.

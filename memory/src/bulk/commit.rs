@@ -27,6 +27,7 @@ impl Memory {
     /// embedder.
     pub fn commit(&mut self, plan: BulkPlan) {
         assert!(plan.epoch == self.epoch, "a plan is committed before regions change or the memory settles");
+        let edges = self.block().map(|_| plan.edges());
         match plan.work {
             Work::Copy { to, from } => {
                 let source = ByteRange { address: from, ..to };
@@ -38,6 +39,9 @@ impl Memory {
             }
             Work::Fill { to, value } => self.fill(to, value),
             Work::Batch(batch) => self.copy_batch(&batch),
+        }
+        if let Some(edges) = edges {
+            self.count_edges(&edges);
         }
     }
 

@@ -9,8 +9,10 @@ mod plan;
 
 pub use batch::{ENTRY_BYTES, MAX_ENTRIES};
 
+use crate::address::Address;
 use crate::fault::Fault;
 use crate::plan::Touches;
+use crate::substrate::Edges;
 
 /// Bytes that follow each other in one region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +87,30 @@ impl BulkPlan {
             Work::Copy { to, .. } | Work::Fill { to, .. } => std::slice::from_ref(to),
             Work::Batch(batch) => batch.writes(),
         }
+    }
+
+    /// What will be moved between regions, and within one; ranges without bytes move nothing.
+    fn edges(&self) -> Edges {
+        let mut edges = Edges::new();
+        let mut add = |from: u64, to: u64, bytes: u64| {
+            let region = |address| Address::new(address).expect("what is planned lies in regions").region();
+            if bytes > 0 {
+                edges.entry((region(from), region(to))).or_default().add(bytes);
+            }
+        };
+        match &self.work {
+            Work::Copy { to, from } => add(*from, to.address, to.length),
+            Work::Fill { .. } => {}
+            Work::Batch(batch) => {
+                for entry in &batch.entries {
+                    match batch.direction {
+                        batch::Direction::Gather => add(entry.address, batch.joined.address, entry.length),
+                        batch::Direction::Scatter => add(batch.joined.address, entry.address, entry.length),
+                    }
+                }
+            }
+        }
+        edges
     }
 
     /// The ranges that will be read, in their order; some may be empty.

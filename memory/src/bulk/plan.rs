@@ -66,6 +66,9 @@ impl Memory {
                 self.stage_missing(address, pages, access)?;
             }
         }
+        if self.block().is_some() {
+            self.stage_edges(&plan.edges())?;
+        }
         Ok(())
     }
 

@@ -181,7 +181,7 @@ impl Bulk {
             touches: Touches {
                 first_reads: count(pages(&read), &twin.read),
                 first_writes: count(pages(writes), &twin.written),
-                synthesized: 0,
+                ..Touches::default()
             },
             region_changes,
             plane_changes,

@@ -89,7 +89,8 @@ fn engines_agree_on_every_fixture() {
     let engines = engines();
     for fixture in fixtures::all() {
         let program = engines.0.load(&fixture.elf).unwrap();
-        let mut machines = (engines.0.instantiate(&program), engines.1.instantiate(&program));
+        let machine = |engine: &Engine| fixture.in_block(engine.instantiate(&program));
+        let mut machines = (machine(&engines.0), machine(&engines.1));
         for (number, call) in fixture.calls.iter().enumerate() {
             let mut whole = machines.clone();
             for seed in 0..6 {

@@ -169,7 +169,11 @@ impl Naive {
         let base = before.register(instruction.rs1);
         match opcode.gas_class() {
             GasClass::Load => {
-                self.reads(&[(base.wrapping_add_signed(instruction.imm.into()), width(opcode))])
+                let range = (base.wrapping_add_signed(instruction.imm.into()), width(opcode));
+                match second_view(range) {
+                    Some(pages) => range.1 * self.schedule.gather_entry + self.reads(&pages),
+                    None => self.reads(&[range]),
+                }
             }
             GasClass::Store => self.writes((base.wrapping_add_signed(instruction.imm.into()), width(opcode))),
             GasClass::Atomic if matches!(opcode, LrW | LrD) => {
@@ -290,6 +294,17 @@ fn entries(machine: &Machine, cpu: &Cpu, instruction: Instruction) -> Vec<Range>
 fn pages((address, length): Range) -> impl Iterator<Item = u64> {
     let end = if length == 0 { address / PAGE_BYTES } else { (address + length - 1) / PAGE_BYTES + 1 };
     address / PAGE_BYTES..end
+}
+
+/// A byte of each page in which a load finds its bytes, if it goes through the second view of the documented segment.
+fn second_view((address, length): Range) -> Option<Vec<Range>> {
+    const PACKED: u64 = 0xF0_6000_0000;
+    const VIEW: u64 = 0xF0_7000_0000;
+    const ROWS: u64 = 491_520;
+    let offset = address.checked_sub(VIEW).filter(|&offset| offset < 64 * ROWS)?;
+    let packed = |at: u64| PACKED + at % ROWS * 64 + at / ROWS;
+    let pages: BTreeSet<u64> = (offset..offset + length).map(|at| packed(at) / PAGE_BYTES).collect();
+    Some(pages.into_iter().map(|page| (page * PAGE_BYTES, 1)).collect())
 }
 
 fn is_nop(instruction: Instruction) -> bool {

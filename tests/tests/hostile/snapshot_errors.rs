@@ -88,6 +88,7 @@ fn kind(error: &SnapshotError) -> &'static str {
         SnapshotError::Record(_) => "Record",
         SnapshotError::RegionOrder(_) => "RegionOrder",
         SnapshotError::Kind { .. } => "Kind",
+        SnapshotError::Block(_) => "Block",
         SnapshotError::Permissions { .. } => "Permissions",
         SnapshotError::Ranges { .. } => "Ranges",
         SnapshotError::Volatile { .. } => "Volatile",
@@ -244,7 +245,7 @@ fn each_rule_of_the_record_has_its_own_error() {
         assert_eq!(found, error);
         kinds.insert(kind(&error));
     };
-    // The substrate's, a kind that is not defined, and none.
+    // Mmio, which is for one region, a kind that is not defined, and none.
     for kind in [8, 10, 0] {
         expect(patched(2, region::KIND, &[kind]), SnapshotError::Kind { region: 2, kind });
     }

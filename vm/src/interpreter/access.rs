@@ -1,6 +1,6 @@
 //! Loads, stores and atomics. Any alignment works; an access that faults changes nothing.
 
-use travertine_memory::StorePlan;
+use travertine_memory::{Access, Fault, FaultReason, StorePlan};
 
 use super::arithmetic::{sign_extend_word, word};
 use super::{Run, Stop};
@@ -25,7 +25,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
         let address = self.base_and_offset(op);
         let plan = self.charge_store(op, address, width)?;
         self.call.memory.store(plan, self.call.cpu.get(op.instruction.rs2));
-        self.call.cpu.stored(address, width);
+        self.call.stored(address, width);
         self.advance(op);
         Ok(())
     }
@@ -33,6 +33,11 @@ impl<H: Host + ?Sized> Run<'_, H> {
     /// `lr`: loads and reserves. Any other reservation ends.
     pub(super) fn load_reserved(&mut self, op: Op, width: u64, extend: fn(u64) -> u64) -> Result<(), Stop> {
         let address = self.call.cpu.get(op.instruction.rs1);
+        if self.call.memory.is_second_view(address, width) {
+            // What is reserved there would be stored to at another address.
+            let fault = Fault { address, access: Access::Read, reason: FaultReason::SecondView };
+            return Err(self.access_fault(op, TrapCause::LoadFault, fault));
+        }
         self.load_at(op, address, width, extend)?;
         self.call.cpu.reserve(address, width);
         Ok(())
@@ -82,7 +87,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
         let old = self.call.memory.load(load);
         let new = operation(old, self.call.cpu.get(op.instruction.rs2));
         self.call.memory.store(store, new);
-        self.call.cpu.stored(address, width);
+        self.call.stored(address, width);
         self.call.cpu.set(op.instruction.rd, extend(old));
         self.advance(op);
         Ok(())

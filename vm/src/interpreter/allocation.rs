@@ -6,9 +6,10 @@
 
 use log::debug;
 use travertine_gas::{Charge, Operation, PlaneKind};
+use travertine_memory::substrate::NodeField;
 use travertine_memory::{
-    AllocationError, AllocationFailure, AllocationRequest, DEFAULT_COMPACTION_MOVES, PlaneChange, Property,
-    RegionKind,
+    Address, AllocationError, AllocationFailure, AllocationRequest, DEFAULT_COMPACTION_MOVES, PlaneChange,
+    Property, RegionKind,
 };
 use travertine_merkle::layout::REGION_BYTES;
 
@@ -47,11 +48,20 @@ impl<H: Host + ?Sized> Run<'_, H> {
             extra_planes,
             further_regions: plan.further_regions(),
         };
-        self.charge(self.cost(&operation).and(self.touch_cost(plan.touches())))?;
-        self.note_planes(plan.planes());
+        let region = plan.address().region();
+        let gas = self.charge_in(region, self.cost(&operation).and(self.touch_cost(plan.touches())))?;
+        let refunds = self.note_planes(plan.planes());
         self.call.statistics.allocations += 1;
         self.call.statistics.promotions += u64::from(extra_planes > 0);
         let address = self.call.memory.allocate(plan);
+        let fields = [
+            (NodeField::Allocations, 1),
+            (NodeField::TotalBytes, bytes),
+            (NodeField::Promotions, u64::from(extra_planes > 0)),
+            (NodeField::GasSpent, gas),
+            (NodeField::Refunds, refunds),
+        ];
+        self.call.memory.count_node(region, &fields);
         self.changed(op, address.packed());
         Ok(())
     }
@@ -64,9 +74,11 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Err(failure) => return self.fail(op, failure),
         };
         let cost = self.cost(&Operation::Free { pages: plan.pages() });
-        self.charge(cost.and(self.touch_cost(plan.touches())))?;
+        let region = region_of(address);
+        let gas = self.charge_in(region, cost.and(self.touch_cost(plan.touches())))?;
         self.call.statistics.frees += 1;
         self.call.memory.free(plan);
+        self.call.memory.count_node(region, &[(NodeField::Frees, 1), (NodeField::GasSpent, gas)]);
         self.changed(op, 0);
         Ok(())
     }
@@ -110,11 +122,19 @@ impl<H: Host + ?Sized> Run<'_, H> {
             planes_after,
             extra_planes: plan.extra_planes(),
         };
-        self.charge(self.cost(&operation).and(self.touch_cost(plan.touches())))?;
-        self.note_planes(plan.planes());
+        let region = region_of(address);
+        let gas = self.charge_in(region, self.cost(&operation).and(self.touch_cost(plan.touches())))?;
+        let refunds = self.note_planes(plan.planes());
         self.call.statistics.resizes += 1;
         self.call.statistics.promotions += u64::from(plan.extra_planes() > 0);
+        let fields = [
+            (NodeField::TotalBytes, plan.added_bytes()),
+            (NodeField::Promotions, u64::from(plan.extra_planes() > 0)),
+            (NodeField::GasSpent, gas),
+            (NodeField::Refunds, refunds),
+        ];
         let address = self.call.memory.resize_allocation(plan);
+        self.call.memory.count_node(region, &fields);
         self.changed(op, address.packed());
         Ok(())
     }
@@ -141,13 +161,22 @@ impl<H: Host + ?Sized> Run<'_, H> {
         };
         let (moved_frames, scanned_planes) = (plan.moved_frames(), plan.scanned_planes());
         let written_runs = plan.written_runs();
-        self.charge(self.cost(&Operation::Compact { moved_frames, scanned_planes, written_runs }))?;
-        self.note_planes(plan.planes());
+        let compacted = plan.region();
+        let operation = Operation::Compact { moved_frames, scanned_planes, written_runs };
+        let gas = self.charge_in(compacted, self.cost(&operation))?;
+        let refunds = self.note_planes(plan.planes());
         let released = plan.released_bytes();
-        self.call.statistics.compactions += u64::from(moved_frames > 0 || released > 0);
+        let compactions = u64::from(moved_frames > 0 || released > 0);
+        self.call.statistics.compactions += compactions;
         self.call.statistics.moved_frames += moved_frames;
         debug!("compacted: {moved_frames} frames moved, {released} bytes released");
         self.call.memory.compact(plan);
+        let fields = [
+            (NodeField::Compactions, compactions),
+            (NodeField::GasSpent, gas),
+            (NodeField::Refunds, refunds),
+        ];
+        self.call.memory.count_node(compacted, &fields);
         self.finish(op, released);
         Ok(())
     }
@@ -160,13 +189,23 @@ impl<H: Host + ?Sized> Run<'_, H> {
         self.prices.schedule().cost(operation)
     }
 
-    /// Counts planes that are grown or released towards the call's refund.
-    fn note_planes(&mut self, change: PlaneChange) {
+    /// Charges what is done in a region, whose counters are at hand then, and returns the gas.
+    fn charge_in(&mut self, region: u8, cost: Charge) -> Result<u64, Stop> {
+        self.call.memory.stage_counters(region).map_err(Stop::Node)?;
+        let gas = cost.total().unwrap_or(u64::MAX);
+        self.charge(cost)?;
+        Ok(gas)
+    }
+
+    /// Counts planes that are grown or released towards the call's refund, and returns what is credited.
+    fn note_planes(&mut self, change: PlaneChange) -> u64 {
         let (kind, before, after) = planes(change);
         if before != after {
             debug!("planes of kind {}: {before}, now {after}", change.kind);
         }
+        let credited = self.call.refunds.counter();
         self.call.refunds.planes_changed(self.prices.schedule(), kind, before, after);
+        self.call.refunds.counter() - credited
     }
 
     /// `rd` = an answer that costs the base price, or the code of a refusal.
@@ -209,6 +248,11 @@ fn allocation(bytes: u64, further_regions: u64) -> Operation {
         extra_planes: 0,
         further_regions,
     }
+}
+
+/// The region of an address at which there is an allocation.
+fn region_of(address: u64) -> u8 {
+    Address::new(address).expect("allocations have addresses of 40 bits").region()
 }
 
 /// What gas is charged for: the kind of the planes, and how many there are before and after.

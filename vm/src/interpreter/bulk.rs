@@ -3,7 +3,8 @@
 //! `rd` is read: it holds the address of the destination, of `m3.scatter` that of the source.
 
 use travertine_gas::{Charge, Operation};
-use travertine_memory::{Access, BulkFault, BulkPlan, ByteRange, MAX_ENTRIES, Memory, Quantities};
+use travertine_memory::substrate::NodeField;
+use travertine_memory::{Access, Address, BulkFault, BulkPlan, ByteRange, MAX_ENTRIES, Memory, Quantities};
 use travertine_merkle::layout::PAGE_BYTES;
 
 use super::{Run, Stop};
@@ -114,11 +115,21 @@ impl<H: Host + ?Sized> Run<'_, H> {
             self.prices.schedule().cost(&operation(quantities)).and(self.touch_cost(quantities.touches));
         self.afford(&cost)?;
         self.call.memory.load_missing(&plan).map_err(Stop::Node)?;
+        // The gas is that of the region that `rd` names; there may be none if no bytes are moved.
+        let [named, ..] = self.operands(op);
+        let region = Address::new(named).ok().map(Address::region);
+        if let Some(region) = region {
+            self.call.memory.stage_counters(region).map_err(Stop::Node)?;
+        }
+        let gas = cost.total().unwrap_or(u64::MAX);
         self.charge(cost)?;
         for &ByteRange { address, length } in plan.writes().iter().filter(|range| range.length > 0) {
             self.call.cpu.stored(address, length);
         }
         self.call.memory.commit(plan);
+        if let Some(region) = region {
+            self.call.memory.count_node(region, &[(NodeField::GasSpent, gas)]);
+        }
         self.advance(op);
         Ok(())
     }

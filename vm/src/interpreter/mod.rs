@@ -143,12 +143,14 @@ impl<H: Host + ?Sized> Run<'_, H> {
     /// What it costs to touch pages for the first time in a call.
     #[cold]
     fn touch_cost(&self, touches: Touches) -> Charge {
-        let Touches { first_reads, first_writes, synthesized } = touches;
-        self.prices.schedule().cost(&Operation::Touch {
+        let Touches { first_reads, first_writes, synthesized, view_bytes } = touches;
+        let schedule = self.prices.schedule();
+        let pages = schedule.cost(&Operation::Touch {
             first_reads: u64::from(first_reads),
             first_writes: u64::from(first_writes),
             synthesized: u64::from(synthesized),
-        })
+        });
+        pages.and(schedule.cost(&Operation::View { bytes: u64::from(view_bytes) }))
     }
 
     /// Charges all of `charge`, or stops the run before the instruction.

@@ -1,6 +1,7 @@
 //! Why bytes are not a snapshot, or a state cannot become one.
 
 use thiserror::Error;
+use travertine_memory::substrate::StatusError;
 use travertine_memory::{
     AddressError, CapError, FragmentError, PermissionsError, RecordError, RegionError, RestoreError,
     SlabError,
@@ -64,6 +65,9 @@ pub enum SnapshotError {
         /// Its kind's code.
         kind: u8,
     },
+    /// Region 0xF0 is not that of a block.
+    #[error(transparent)]
+    Block(#[from] StatusError),
     /// A region's permissions have unknown bits.
     #[error("region {region:#x}: {error}")]
     Permissions {

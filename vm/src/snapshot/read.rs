@@ -6,6 +6,7 @@ use rkyv::api::high::HighValidator;
 use rkyv::bytecheck::CheckBytes;
 use rkyv::util::AlignedVec;
 use rkyv::{Portable, rancor};
+use travertine_memory::substrate::SUBSTRATE_REGION;
 use travertine_memory::{
     DataCap, FrameBudget, Memory, Mode, PageRange, PageSlot, Permissions, Region, RegionKind, Synthesis,
 };
@@ -56,6 +57,9 @@ impl State {
             memory.insert(region.number, built).expect("regions ascend");
         }
         reader.finish()?;
+        if memory.region(SUBSTRATE_REGION).is_some_and(|region| region.kind() == RegionKind::Mmio) {
+            memory.restore_block()?;
+        }
         let allocations = allocations::read(&record.allocations)?;
         memory.set_allocations(allocations, record.next_allocation.to_native())?;
         let state = Self::new(memory, record.schedule, record.image, record.settlements.to_native());
@@ -159,7 +163,8 @@ impl CapReader<'_> {
     fn region(&mut self, record: &ArchivedRegionRecord) -> Result<Region, SnapshotError> {
         let region = record.number;
         let kind = RegionKind::from_code(record.kind)
-            .filter(|kind| !matches!(kind, RegionKind::Invalid | RegionKind::Mmio))
+            .filter(|kind| *kind != RegionKind::Invalid)
+            .filter(|kind| *kind != RegionKind::Mmio || region == SUBSTRATE_REGION)
             .ok_or(SnapshotError::Kind { region, kind: record.kind })?;
         let pages = record.cap.pages.len();
         if !kind.survives_settle() && pages > 0 {

@@ -8,3 +8,4 @@ mod host;
 mod lifecycle;
 mod snapshot;
 mod sparse;
+mod substrate;

@@ -7,11 +7,13 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
+use travertine_memory::substrate::{SUBSTRATE_REGION, WindowName};
+use travertine_merkle::layout::page_number;
 use travertine_vm::State;
 
 use crate::error::InputError;
 use crate::files;
-use crate::output::{Output, Verdict, counted, grouped};
+use crate::output::{HexNumber, Output, Verdict, counted, grouped};
 use crate::state_directory::StateDirectory;
 use frames::{RegionMap, Use, region_maps};
 
@@ -43,6 +45,7 @@ pub(crate) struct Arguments {
 #[derive(Serialize)]
 struct Report<'a> {
     regions: Vec<RegionReport>,
+    windows: Vec<WindowReport>,
     picture: Option<&'a std::path::Path>,
 }
 
@@ -73,10 +76,41 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     }
     let report = Report {
         regions: maps.iter().map(RegionReport::new).collect(),
+        windows: windows(&state),
         picture: arguments.output.as_deref(),
     };
     Output::new().print(arguments.json, &report, |out| report.write(out))?;
     Ok(Verdict::Success)
+}
+
+/// A window of the device region, in a machine that is in a block.
+#[derive(Serialize)]
+struct WindowReport {
+    name: String,
+    address: HexNumber,
+    bytes: u64,
+    /// Pages that are not zero; the second view has none of its own.
+    pages: u64,
+}
+
+/// The windows that the present block has.
+fn windows(state: &State) -> Vec<WindowReport> {
+    let Some(block) = state.block() else { return Vec::new() };
+    let frames = if block.evaluation.allocates() { block.substrate.size() } else { 0 };
+    let region = state.memory().region(SUBSTRATE_REGION);
+    let window = |name: WindowName| {
+        let window = block.substrate.window(name);
+        let bytes = match name {
+            WindowName::FramesPacked | WindowName::FramesPlanes => frames,
+            WindowName::Reserved => 0,
+            WindowName::Header | WindowName::EdgeCounters | WindowName::NodeAccums => window.bytes(),
+        };
+        let address = u64::from(SUBSTRATE_REGION) << 32 | u64::from(window.first);
+        let pages = page_number(window.first)..page_number(window.last) + 1;
+        let pages = region.map_or(0, |region| region.cap().pages_in(pages).count() as u64);
+        WindowReport { name: name.to_string(), address: HexNumber(address), bytes, pages }
+    };
+    WindowName::ALL.into_iter().map(window).filter(|window| window.bytes > 0).collect()
 }
 
 impl RegionReport {
@@ -141,6 +175,10 @@ impl Report<'_> {
             out,
             "planes of 64 KiB; frames of 4 KiB; frag: free bytes outside the longest run, basis points"
         )?;
+        for WindowReport { name, address, bytes, pages } in &self.windows {
+            let (bytes, pages) = (grouped(*bytes), counted(*pages, "page"));
+            writeln!(out, "window {name:<14} {address}  {bytes:>13} bytes  {pages}")?;
+        }
         match self.picture {
             Some(path) => writeln!(
                 out,

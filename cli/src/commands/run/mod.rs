@@ -13,6 +13,7 @@ use travertine_vm::{
 };
 
 use crate::arguments::{FileSource, ScheduleSource, Source, check_stdin, parse_hash, parse_number};
+use crate::block::{self, BlockReport, HeaderSource, SubstrateArgument};
 use crate::error::InputError;
 use crate::files;
 use crate::output::{Hex, Output, Verdict};
@@ -61,6 +62,11 @@ pub(crate) struct Arguments {
     /// Keep the machine in this directory: a call goes on from the last successful one.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// Begin a block with this header before the call: hexadecimal digits, or a file with its bytes. The timestamp is --timestamp.
+    #[arg(long, value_name = "FILE|HEX")]
+    header: Option<HeaderSource>,
+    #[command(flatten)]
+    substrate: SubstrateArgument,
     /// The gas schedule: a name, or a file as `travertine schedule` prints it.
     #[arg(long, value_name = "FILE|NAME", default_value = "default")]
     schedule: ScheduleSource,
@@ -162,6 +168,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
     };
     let directory = arguments.state.as_deref().map(LockedDirectory::lock).transpose()?;
     let mut machine = timed(&mut profile.load_ns, || machine(&engine, &file, directory.as_ref()))?;
+    if let Some(header) = &arguments.header {
+        let substrate = arguments.substrate.read()?;
+        let timestamp = call.context.block_timestamp;
+        block::begin(&mut machine, &substrate, &header.read()?, timestamp, directory.as_ref())?;
+    } else if arguments.substrate.is_given() {
+        return Err(InputError::SubstrateWithoutHeader);
+    }
     log::info!("state root {} before the call", Hex(machine.root()));
     machine.observe(arguments.statistics);
     if let Some(bytes) = arguments.memory_limit {
@@ -196,7 +209,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         }
         _ => None,
     };
-    if let Some(directory) = directory.filter(|_| settlement.outcome.is_success()) {
+    // A block has begun, whatever becomes of the call.
+    let has_changed = settlement.outcome.is_success() || arguments.header.is_some();
+    if let Some(directory) = directory.filter(|_| has_changed) {
         directory.save(machine.state())?;
     }
     let circumstances = Circumstances {
@@ -204,6 +219,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Verdict, InputError> {
         settlements: machine.state().settlements(),
         state: arguments.state.as_ref().map(|path| path.display().to_string()),
         transition,
+        block: machine.state().block().map(BlockReport::new),
         debug,
         statistics: StatisticsReport::new(&settlement.statistics),
         profile: arguments.profile.then_some(profile),

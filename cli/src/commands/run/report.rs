@@ -11,6 +11,7 @@ use travertine_vm::{Outcome, Receipt, Settlement};
 
 use super::debug::DebugReport;
 use super::measurements::{Profile, StatisticsReport};
+use crate::block::BlockReport;
 use crate::output::{Hex, HexNumber, Output, counted, grouped, printable, reading};
 use crate::program::Symbols;
 use crate::proof_file::WrittenProof;
@@ -39,6 +40,7 @@ pub(super) struct Report {
     state: Option<String>,
     /// The proof that was asked for, of a successful call.
     transition: Option<WrittenProof>,
+    block: Option<BlockReport>,
     debug: Option<DebugReport>,
     statistics: Option<StatisticsReport>,
     profile: Option<Profile>,
@@ -95,6 +97,8 @@ pub(super) struct Circumstances {
     pub(super) settlements: u64,
     pub(super) state: Option<String>,
     pub(super) transition: Option<WrittenProof>,
+    /// The block that the call was in.
+    pub(super) block: Option<BlockReport>,
     pub(super) debug: Option<DebugReport>,
     pub(super) statistics: Option<StatisticsReport>,
     pub(super) profile: Option<Profile>,
@@ -135,6 +139,7 @@ impl Report {
             settlements: circumstances.settlements,
             state: circumstances.state,
             transition: circumstances.transition,
+            block: circumstances.block,
             debug: circumstances.debug,
             statistics: circumstances.statistics,
             profile: circumstances.profile,
@@ -162,6 +167,10 @@ impl Report {
             let settlements = counted(self.settlements, "settlement");
             let what = if self.success { "saved" } else { "unchanged" };
             writeln!(out, "state        {what} in {directory}, {settlements}")?;
+        }
+        if let Some(block) = &self.block {
+            let decision = if block.allocated { "allocated" } else { "not allocated" };
+            writeln!(out, "block        {decision}: {} modulo {}", block.remainder, block.modulus)?;
         }
         if let Some(transition) = &self.transition {
             transition.report(out, "transition   ")?;
