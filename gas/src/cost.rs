@@ -51,6 +51,7 @@ impl Schedule {
             Operation::Nop => self.nop,
             Operation::Mv => self.mv,
             Operation::Arithmetic => self.arithmetic,
+            Operation::BitCount => self.bit_count,
             Operation::Multiply => self.multiply,
             Operation::Divide => self.divide,
             Operation::Load { bytes: count } => sum([self.load, bytes(count, self.load_byte_64ths)]),
@@ -109,8 +110,7 @@ impl Schedule {
                 times(first_writes, self.page_first_write),
                 times(synthesized, self.page_synthesis),
             ]),
-            // Each byte is found as an entry of a gather is.
-            Operation::View { bytes: count } => times(count, self.gather_entry),
+            Operation::View { bytes: count } => times(count, self.view_byte),
             _ => 0,
         }
     }

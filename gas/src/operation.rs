@@ -88,6 +88,8 @@ operations! {
         Mv "mv";
         /// An integer operation on registers.
         Arithmetic "arithmetic";
+        /// A count of the bits that are set, or `orc.b`.
+        BitCount "bit_count";
         /// A multiplication.
         Multiply "multiply";
         /// A division or remainder.

@@ -74,97 +74,101 @@ schedule! {
     mv: Base 1, 2;
     /// An integer operation on registers.
     arithmetic: Base 1, 3;
+    /// A count of the bits that are set, or `orc.b`.
+    bit_count: Base 4;
     /// A multiplication.
-    multiply: Base 2;
+    multiply: Base 1;
     /// A division or remainder.
-    divide: Base 5;
+    divide: Base 4;
     /// A load.
     load: Base 2, 10;
     /// Each byte of a load, in 64ths.
     load_byte_64ths: Part 0, 128;
     /// A store.
-    store: Base 3, 15;
+    store: Base 2, 15;
     /// Each byte of a store, in 64ths.
     store_byte_64ths: Part 0, 128;
     /// A conditional branch, taken or not.
-    branch: Base 2;
+    branch: Base 4;
     /// An unconditional jump to an offset.
     jump: Base 1;
     /// An unconditional jump to a register's value.
-    jump_register: Base 3;
+    jump_register: Base 2;
     /// An atomic memory operation.
-    atomic: Base 6;
+    atomic: Base 75;
     /// A fence.
     fence: Base 1;
     /// `ecall` and `ebreak` themselves; what is called is charged on top.
     system: Base 2;
+    /// Each byte of a load or store through the second view of the substrate's segment.
+    view_byte: Part 14;
     /// The first load from a page in a call.
-    page_first_read: Part 250, 0;
+    page_first_read: Part 600, 0;
     /// The first store to a page in a call: its copy, and its hashing at settle.
-    page_first_write: Part 4000, 0;
+    page_first_write: Part 6000, 0;
     /// The synthesis of a page of generative memory that nobody has written, when a call touches it first. It is that of the
     /// slowest form that nodes may use.
-    page_synthesis: Part 13000, 0;
+    page_synthesis: Part 24500, 0;
     /// A copy.
-    copy: Base 20, 25;
+    copy: Base 200, 25;
     /// Each byte of a copy, in 64ths.
-    copy_byte_64ths: Part 4, 128;
+    copy_byte_64ths: Part 3, 128;
     /// A fill.
-    fill: Base 20;
+    fill: Base 150;
     /// Each byte of a fill, in 64ths.
-    fill_byte_64ths: Part 4;
+    fill_byte_64ths: Part 2;
     /// A gather.
-    gather: Base 20;
+    gather: Base 250;
     /// Each entry of a gather, and each byte of an access through the second view of the substrate's segment.
-    gather_entry: Part 20;
+    gather_entry: Part 130;
     /// Each byte of a gather, in 64ths.
-    gather_byte_64ths: Part 4;
+    gather_byte_64ths: Part 2;
     /// A scatter.
-    scatter: Base 20;
+    scatter: Base 280;
     /// Each entry of a scatter.
-    scatter_entry: Part 20;
+    scatter_entry: Part 130;
     /// Each byte of a scatter, in 64ths.
-    scatter_byte_64ths: Part 4;
+    scatter_byte_64ths: Part 2;
     /// A share.
-    share: Base 40;
+    share: Base 150;
     /// Each page of a share, its part of the settling included.
-    share_page: Part 2000;
+    share_page: Part 350;
     /// Each change of region in a bulk operation.
     region_change: Part 10, 100;
     /// Each change of plane within a region in a bulk operation.
     plane_change: Part 0;
     /// An allocation, with its record's part of the settling.
-    allocate: Base 1000, 20;
+    allocate: Base 700, 20;
     /// Each byte of an allocation, in 64ths.
     allocate_byte_64ths: Part 0, 64;
     /// Each page that an allocation needs, or begins.
-    allocate_page: Part 10, 0;
+    allocate_page: Part 25, 0;
     /// Each region that an allocation asks in vain before the one that serves.
-    allocate_region: Part 200, 0;
+    allocate_region: Part 85, 0;
     /// Each plane beyond the first that an allocation is promoted over.
     promotion_plane: Part 100, 100;
     /// A release, with its record's part of the settling.
-    free: Base 1000, 5;
+    free: Base 600, 5;
     /// Each whole page that a release makes empty.
-    free_page: Part 100, 0;
+    free_page: Part 300, 0;
     /// The size of an allocation.
-    size: Base 20, 5;
+    size: Base 120, 5;
     /// A property of what lies at an address.
-    query: Base 100, 8;
+    query: Base 180, 8;
     /// The address of a handle.
-    resolve: Base 20;
+    resolve: Base 90;
     /// A resize, with its record's part of the settling.
-    resize: Base 1000;
+    resize: Base 800;
     /// Each whole page that a resize moves or makes empty.
-    resize_page: Part 100;
+    resize_page: Part 250;
     /// A compaction.
-    compact: Base 1000, 50;
+    compact: Base 1400, 50;
     /// Each frame that a compaction moves.
-    compact_frame: Part 200, 2048;
+    compact_frame: Part 600, 2048;
     /// Each plane that a compaction looks at.
-    compact_plane: Part 20, 0;
+    compact_plane: Part 700, 0;
     /// Each run of frames in a record that a compaction writes anew, with its part of the settling.
-    compact_run: Part 1000, 0;
+    compact_run: Part 450, 0;
     /// Growth by a plane of heap.
     heap_plane: Part 2000, 0;
     /// The square of the planes of heap, in 1024ths.
@@ -182,23 +186,23 @@ schedule! {
     /// The square of the planes of state, in 1024ths.
     state_plane_square_1024ths: Part 1024, 0;
     /// The gas that is left.
-    read_gas: Base 2, 1;
+    read_gas: Base 55, 1;
     /// The refund counter.
-    read_refund: Base 2;
+    read_refund: Base 50;
     /// The root of a region.
-    read_root: Base 40;
+    read_root: Base 330;
     /// The end of a call.
     halt: Base 2, 1;
     /// Any host call but `log`.
-    host_call: Part 30;
+    host_call: Part 110;
     /// Each byte that it moves, in 64ths.
-    host_byte_64ths: Part 1;
+    host_byte_64ths: Part 8;
     /// An event, with its part of the receipt.
-    log: Part 110;
+    log: Part 295;
     /// Each byte of its data, in 64ths.
-    log_byte_64ths: Part 7;
+    log_byte_64ths: Part 19;
     /// Each of its topics.
-    log_topic: Part 9;
+    log_topic: Part 25;
 }
 
 /// A schedule that is known by a name.

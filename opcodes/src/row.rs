@@ -90,6 +90,8 @@ gas_classes! {
     Mv,
     /// Integer operations on registers, those of Zba, Zbb, Zbs and Zicond included.
     Arithmetic,
+    /// Counts of the bits that are set, and `orc.b`: what a processor without such instructions takes several for.
+    BitCount,
     /// Multiplications.
     Multiply,
     /// Divisions and remainders.

@@ -223,13 +223,13 @@ instruction_table! {
         /// rd = number of zero bits below the lowest one bit of rs1; 64 if rs1 = 0.
         Ctz       "ctz"       Zbb 0xfff0_707f 0x6010_1013 RUnary [Rd, Rs1] Arithmetic;
         /// rd = number of one bits in rs1.
-        Cpop      "cpop"      Zbb 0xfff0_707f 0x6020_1013 RUnary [Rd, Rs1] Arithmetic;
+        Cpop      "cpop"      Zbb 0xfff0_707f 0x6020_1013 RUnary [Rd, Rs1] BitCount;
         /// As clz on the low 32 bits of rs1; 32 if they are 0.
         Clzw      "clzw"      Zbb 0xfff0_707f 0x6000_101b RUnary [Rd, Rs1] Arithmetic;
         /// As ctz on the low 32 bits of rs1; 32 if they are 0.
         Ctzw      "ctzw"      Zbb 0xfff0_707f 0x6010_101b RUnary [Rd, Rs1] Arithmetic;
         /// rd = number of one bits in the low 32 bits of rs1.
-        Cpopw     "cpopw"     Zbb 0xfff0_707f 0x6020_101b RUnary [Rd, Rs1] Arithmetic;
+        Cpopw     "cpopw"     Zbb 0xfff0_707f 0x6020_101b RUnary [Rd, Rs1] BitCount;
         /// rd = the larger of rs1 and rs2, signed.
         Max       "max"       Zbb 0xfe00_707f 0x0a00_6033 R [Rd, Rs1, Rs2] Arithmetic;
         /// rd = the larger of rs1 and rs2, unsigned.
@@ -257,7 +257,7 @@ instruction_table! {
         /// rd = the low 32 bits of rs1 rotated right by shamt, sign-extended.
         Roriw     "roriw"     Zbb 0xfe00_707f 0x6000_501b ShiftWord [Rd, Rs1, Shamt] Arithmetic;
         /// rd = rs1 with every byte that is not zero replaced by 0xff.
-        OrcB      "orc.b"     Zbb 0xfff0_707f 0x2870_5013 RUnary [Rd, Rs1] Arithmetic;
+        OrcB      "orc.b"     Zbb 0xfff0_707f 0x2870_5013 RUnary [Rd, Rs1] BitCount;
         /// rd = rs1 with its 8 bytes in reverse order.
         Rev8      "rev8"      Zbb 0xfff0_707f 0x6b80_5013 RUnary [Rd, Rs1] Arithmetic;
 

@@ -28,7 +28,8 @@ impl Repertoire {
             known_forms(has_zicond).filter(|&form| wanted(operation(form))).collect()
         };
         let class = |class| of(&move |opcode: Opcode| opcode.gas_class() == class);
-        let registers = [GasClass::Arithmetic, GasClass::Multiply, GasClass::Divide, GasClass::Fence];
+        let registers =
+            [GasClass::Arithmetic, GasClass::BitCount, GasClass::Multiply, GasClass::Divide, GasClass::Fence];
         Self {
             register: registers.into_iter().flat_map(class).collect(),
             access: [GasClass::Load, GasClass::Store].into_iter().flat_map(class).collect(),

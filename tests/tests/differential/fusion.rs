@@ -44,8 +44,8 @@ fn of_classes(classes: &[GasClass]) -> Vec<Opcode> {
 }
 
 fn straight() -> Vec<Opcode> {
-    use GasClass::{Arithmetic, Divide, Fence, Load, Multiply, Store};
-    of_classes(&[Arithmetic, Multiply, Divide, Fence, Load, Store])
+    use GasClass::{Arithmetic, BitCount, Divide, Fence, Load, Multiply, Store};
+    of_classes(&[Arithmetic, BitCount, Multiply, Divide, Fence, Load, Store])
 }
 
 fn accesses_memory(opcode: Opcode) -> bool {

@@ -127,6 +127,7 @@ impl Naive {
             _ if is_nop(instruction) => schedule.nop,
             _ if is_move(instruction) => schedule.mv,
             GasClass::Arithmetic => schedule.arithmetic,
+            GasClass::BitCount => schedule.bit_count,
             GasClass::Multiply => schedule.multiply,
             GasClass::Divide => schedule.divide,
             GasClass::Load => {

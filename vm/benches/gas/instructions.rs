@@ -30,6 +30,7 @@ fn row(name: impl Into<String>, price: &'static str, body: Code, units: usize) -
 fn price(class: GasClass) -> Option<(&'static str, &'static str)> {
     Some(match class {
         GasClass::Arithmetic => ("arithmetic", "arithmetic"),
+        GasClass::BitCount => ("bit_count", "bit_count"),
         GasClass::Multiply => ("multiply", "multiply"),
         GasClass::Divide => ("divide", "divide"),
         GasClass::Load => ("load", "load"),
