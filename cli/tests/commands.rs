@@ -14,6 +14,7 @@ fn the_report_of_a_call_has_the_documented_fields() {
     let sandbox = Sandbox::new();
     let report = sandbox.token(OWNER, &format!("01{ALICE}6400000000000000")).expect(0).json();
     let expected = [
+        "block",
         "debug",
         "dirty_pages",
         "events",

@@ -187,7 +187,7 @@ fn a_state_fits_its_own_program_and_schedule_only() {
     ended.refused("the program with image root");
 
     let schedule = sandbox.run(["schedule"]).expect(0).stdout;
-    sandbox.write("mine.json", schedule.replace("\"multiply\": 2", "\"multiply\": 3").as_bytes());
+    sandbox.write("mine.json", schedule.replace("\"multiply\": ", "\"multiply\": 9").as_bytes());
     let call = ["run", text(&token), "--state", "token", "--schedule", "mine.json", "--input", "04"];
     sandbox.run(call).refused("the gas schedule with root");
     sandbox.write("same.json", schedule.as_bytes());

@@ -79,6 +79,7 @@ impl Schedule {
             Operation::ReadRoot => self.read_root,
             Operation::Halt => self.halt,
             Operation::Touch { .. }
+            | Operation::Crossing { .. }
             | Operation::View { .. }
             | Operation::HostCall { .. }
             | Operation::Log { .. } => 0,
@@ -110,6 +111,7 @@ impl Schedule {
                 times(first_writes, self.page_first_write),
                 times(synthesized, self.page_synthesis),
             ]),
+            Operation::Crossing { accesses } => times(accesses, self.page_crossing),
             Operation::View { bytes: count } => times(count, self.view_byte),
             _ => 0,
         }

@@ -232,6 +232,11 @@ operations! {
             /// Pages among these that are of generative memory and that nobody has written.
             synthesized: u64,
         };
+        /// Loads and stores whose bytes lie in two pages, beyond their instructions.
+        Crossing "crossing" {
+            /// Such loads and stores.
+            accesses: u64,
+        };
         /// An access through the second view of the substrate's segment, whose bytes are found one by one.
         View "view" {
             /// Bytes that are loaded or stored there.

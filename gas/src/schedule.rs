@@ -100,6 +100,8 @@ schedule! {
     fence: Base 1;
     /// `ecall` and `ebreak` themselves; what is called is charged on top.
     system: Base 2;
+    /// A load or store whose bytes lie in two pages, beyond its base.
+    page_crossing: Part 110, 0;
     /// Each byte of a load or store through the second view of the substrate's segment.
     view_byte: Part 14;
     /// The first load from a page in a call.

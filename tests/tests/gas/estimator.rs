@@ -61,6 +61,15 @@ fn with_operands(opcode: Opcode) -> Instruction {
     }
 }
 
+/// An `sc` without a reservation touches nothing.
+fn touched_by_atomic(opcode: Opcode) -> Operation {
+    match opcode {
+        Opcode::LrW | Opcode::LrD => touch(1, 0),
+        Opcode::ScW | Opcode::ScD => touch(0, 0),
+        _ => touch(0, 1),
+    }
+}
+
 /// What the opcode does beyond itself in the cases below.
 fn cases(opcode: Opcode) -> Vec<Case> {
     let instruction = with_operands(opcode);
@@ -72,26 +81,23 @@ fn cases(opcode: Opcode) -> Vec<Case> {
         costs,
     };
     let refused = case(0, 0, 3 * 4096, vec![itself]);
+    // At the last byte of a page.
+    let further_page = u64::from(opcode.access_bytes() > 1);
+    let crossing = Operation::Crossing { accesses: further_page };
     match opcode.gas_class() {
         GasClass::Load => vec![
             case(0, DATA, 0, vec![itself, touch(1, 0)]),
-            case(0, DATA + 0xfff, 0, vec![itself, touch(1 + u64::from(opcode.access_bytes() > 1), 0)]),
+            case(0, DATA + 0xfff, 0, vec![itself, touch(1 + further_page, 0), crossing]),
             case(0, MADE, 0, vec![itself, made(1, 0, 1)]),
             refused,
         ],
         GasClass::Store => vec![
             case(0, DATA, 7, vec![itself, touch(0, 1)]),
+            case(0, DATA + 0xfff, 7, vec![itself, touch(0, 1 + further_page), crossing]),
             case(0, MADE, 7, vec![itself, made(0, 1, 1)]),
             refused,
         ],
-        GasClass::Atomic => {
-            let touched = match opcode {
-                Opcode::LrW | Opcode::LrD => vec![itself, touch(1, 0)],
-                Opcode::ScW | Opcode::ScD => vec![itself],
-                _ => vec![itself, touch(0, 1)],
-            };
-            vec![case(0, DATA, 7, touched)]
-        }
+        GasClass::Atomic => vec![case(0, DATA, 7, vec![itself, touched_by_atomic(opcode)])],
         GasClass::System if opcode == Opcode::Ecall => host_calls(instruction),
         GasClass::Copy => {
             let copy = |region_changes, plane_changes| Operation::Copy {

@@ -171,12 +171,17 @@ impl Naive {
         match opcode.gas_class() {
             GasClass::Load => {
                 let range = (base.wrapping_add_signed(instruction.imm.into()), width(opcode));
-                match second_view(range) {
-                    Some(pages) => range.1 * self.schedule.gather_entry + self.reads(&pages),
+                let crossing = self.crossing(range);
+                let touched = match second_view(range) {
+                    Some(pages) => range.1 * self.schedule.view_byte + self.reads(&pages),
                     None => self.reads(&[range]),
-                }
+                };
+                crossing + touched
             }
-            GasClass::Store => self.writes((base.wrapping_add_signed(instruction.imm.into()), width(opcode))),
+            GasClass::Store => {
+                let range = (base.wrapping_add_signed(instruction.imm.into()), width(opcode));
+                self.crossing(range) + self.writes(range)
+            }
             GasClass::Atomic if matches!(opcode, LrW | LrD) => {
                 self.reservation = Some((base, width(opcode)));
                 self.reads(&[(base, width(opcode))])
@@ -188,6 +193,11 @@ impl Naive {
             GasClass::Atomic => self.writes((base, width(opcode))),
             _ => 0,
         }
+    }
+
+    /// What it costs that the bytes lie in two pages.
+    fn crossing(&self, range: Range) -> u64 {
+        u64::from(pages(range).count() > 1) * self.schedule.page_crossing
     }
 
     /// What a bulk instruction or `m3.root` that is carried out costs beyond its base.

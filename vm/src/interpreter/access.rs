@@ -1,6 +1,7 @@
 //! Loads, stores and atomics. Any alignment works; an access that faults changes nothing.
 
 use travertine_memory::{Access, Fault, FaultReason, StorePlan};
+use travertine_merkle::layout::PAGE_BYTES;
 
 use super::arithmetic::{sign_extend_word, word};
 use super::{Run, Stop};
@@ -99,7 +100,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Ok(plan) => plan,
             Err(fault) => return Err(self.access_fault(op, TrapCause::LoadFault, fault)),
         };
-        self.charge_access(op, plan.touches())?;
+        self.charge_access(op, plan.touches(), crosses_page(address, width))?;
         let value = self.call.memory.load(plan);
         self.call.cpu.set(op.instruction.rd, extend(value));
         self.advance(op);
@@ -113,7 +114,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Ok(plan) => plan,
             Err(fault) => return Err(self.access_fault(op, TrapCause::StoreFault, fault)),
         };
-        self.charge_access(op, plan.touches())?;
+        self.charge_access(op, plan.touches(), crosses_page(address, width))?;
         Ok(plan)
     }
 
@@ -122,4 +123,10 @@ impl<H: Host + ?Sized> Run<'_, H> {
     pub(super) fn base_and_offset(&self, op: Op) -> u64 {
         self.call.cpu.get(op.instruction.rs1).wrapping_add_signed(i64::from(op.instruction.imm))
     }
+}
+
+/// Whether the bytes of an access that is allowed lie in two pages.
+#[inline]
+fn crosses_page(address: u64, width: u64) -> bool {
+    address % PAGE_BYTES + width > PAGE_BYTES
 }

@@ -185,7 +185,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
         (self.call.cpu.get(op.instruction.rs1), self.call.cpu.get(op.instruction.rs2))
     }
 
-    fn cost(&self, operation: &Operation) -> Charge {
+    pub(super) fn cost(&self, operation: &Operation) -> Charge {
         self.prices.schedule().cost(operation)
     }
 

@@ -125,14 +125,15 @@ impl<H: Host + ?Sized> Run<'_, H> {
         self.charge(self.base_price(op))
     }
 
-    /// Charges the base price of `op` and the pages that it touches first.
+    /// Charges the base price of `op`, the pages that it touches first, and that its bytes lie in two pages.
     #[inline]
-    fn charge_access(&mut self, op: Op, touches: Touches) -> Result<(), Stop> {
+    fn charge_access(&mut self, op: Op, touches: Touches, crosses_page: bool) -> Result<(), Stop> {
         let base = self.base_price(op);
-        if touches == Touches::default() {
+        if touches == Touches::default() && !crosses_page {
             return self.charge(base);
         }
-        self.charge(base.and(self.touch_cost(touches)))
+        let crossing = self.cost(&Operation::Crossing { accesses: u64::from(crosses_page) });
+        self.charge(base.and(self.touch_cost(touches)).and(crossing))
     }
 
     #[inline]
