@@ -152,7 +152,7 @@ schedule! {
     /// A release, with its record's part of the settling.
     free: Base 600, 5;
     /// Each whole page that a release makes empty.
-    free_page: Part 300, 0;
+    free_page: Part 10, 0;
     /// The size of an allocation.
     size: Base 120, 5;
     /// A property of what lies at an address.
@@ -162,7 +162,7 @@ schedule! {
     /// A resize, with its record's part of the settling.
     resize: Base 800;
     /// Each whole page that a resize moves or makes empty.
-    resize_page: Part 250;
+    resize_page: Part 150;
     /// A compaction.
     compact: Base 1400, 50;
     /// Each frame that a compaction moves.

@@ -15,6 +15,8 @@ const OTHER: u64 = 0x3_0000_0000;
 /// A generative region.
 const MADE: u64 = 0x80_0000_0000;
 const PLANE: u64 = 0x1_0000;
+/// The region that the first allocation opens, as the image has the heap itself.
+const FIRST_OPENED: u64 = 0x10;
 /// Kind of the heap, without flags: a request of `m3.alloc`.
 const HEAP: u64 = 4;
 const A0: u8 = 10;
@@ -195,7 +197,7 @@ fn two_half_planes(instruction: Instruction) -> Case {
             (A5, 5 * 4096),
             (A6, 2 * 4096),
             (A2, u64::MAX),
-            (A1, OTHER >> 32),
+            (A1, FIRST_OPENED),
         ],
         costs: vec![Operation::Compact { moved_frames: 2, scanned_planes: 1, written_runs: 1 }],
     }
