@@ -63,6 +63,8 @@ pub(crate) struct Slab {
     pub(crate) frame: Fragment,
     /// The free blocks, one bit each.
     free: [u64; WORDS],
+    /// Blocks that are used.
+    used: u32,
     /// The slot of the record of each block that is used.
     records: Box<[u32]>,
 }
@@ -75,7 +77,8 @@ impl Slab {
             left if left >= u64::BITS as usize => u64::MAX,
             left => (1 << left) - 1,
         };
-        Self { class, frame, free: std::array::from_fn(word), records: vec![0; blocks].into() }
+        let free = std::array::from_fn(word);
+        Self { class, frame, free, used: 0, records: vec![0; blocks].into() }
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "there are at most 256 blocks")]
@@ -90,10 +93,6 @@ impl Slab {
 
     fn is_full(&self) -> bool {
         self.free == [0; WORDS]
-    }
-
-    fn used(&self) -> usize {
-        self.records.len() - self.free.iter().map(|word| word.count_ones() as usize).sum::<usize>()
     }
 
     /// The slots of the records of all used blocks.
@@ -146,11 +145,14 @@ pub(crate) struct Slabs {
     pages: RadixVec<Option<Arc<Slab>>>,
     /// By class: the pages that have a free block.
     open: Vec<BitSet>,
+    /// The page that was closed last, all its blocks free: the storage of the next one of its class.
+    closed: Option<Arc<Slab>>,
 }
 
 impl Default for Slabs {
     fn default() -> Self {
-        Self { pages: RadixVec::new(PAGE_BITS), open: vec![BitSet::empty(PAGE_BITS); BLOCK_BYTES.len()] }
+        let open = vec![BitSet::empty(PAGE_BITS); BLOCK_BYTES.len()];
+        Self { pages: RadixVec::new(PAGE_BITS), open, closed: None }
     }
 }
 
@@ -160,16 +162,24 @@ impl Slabs {
         self.pages.get(page).as_deref()
     }
 
-    /// The lowest free block of the lowest page of a class that has one.
-    pub(crate) fn lowest_free(&self, class: u8) -> Option<Block> {
+    /// The lowest free block of the lowest page of a class that has one, and the frame of the page.
+    pub(crate) fn lowest_free(&self, class: u8) -> Option<(Block, Fragment)> {
         let page = self.open[usize::from(class)].first()?;
-        let number = self.get(page)?.lowest_free()?;
-        Some(Block { page, number, class })
+        let slab = self.get(page)?;
+        Some((Block { page, number: slab.lowest_free()?, class }, slab.frame))
     }
 
     /// Makes a page one of blocks, all of them free.
     pub(crate) fn open(&mut self, page: u32, class: u8, frame: Fragment) {
-        *self.pages.get_mut(page) = Some(Arc::new(Slab::new(class, frame)));
+        let mut closed = self.closed.take().filter(|slab| slab.class == class);
+        let slab = match closed.as_mut().and_then(Arc::get_mut) {
+            Some(slab) => {
+                slab.frame = frame;
+                closed
+            }
+            None => Some(Arc::new(Slab::new(class, frame))),
+        };
+        *self.pages.get_mut(page) = slab;
         self.open[usize::from(class)].insert(page);
     }
 
@@ -177,6 +187,7 @@ impl Slabs {
     pub(crate) fn take(&mut self, Block { page, number, class }: Block, slot: u32) {
         let slab = self.slab_mut(page);
         slab.free[number as usize / u64::BITS as usize] &= !(1 << (number % u64::BITS));
+        slab.used += 1;
         slab.records[number as usize] = slot;
         if slab.is_full() {
             self.open[usize::from(class)].remove(page);
@@ -185,7 +196,7 @@ impl Slabs {
 
     /// Whether the block is the last one of its page that is used.
     pub(crate) fn is_last(&self, block: Block) -> bool {
-        self.get(block.page).is_some_and(|slab| slab.used() == 1)
+        self.get(block.page).is_some_and(|slab| slab.used == 1)
     }
 
     /// Gives a block back. If it was the last one, the page is none of blocks any more, and its frame is returned.
@@ -193,9 +204,10 @@ impl Slabs {
         let slab = self.slab_mut(page);
         let was_full = slab.is_full();
         slab.free[number as usize / u64::BITS as usize] |= 1 << (number % u64::BITS);
-        if slab.used() == 0 {
+        slab.used -= 1;
+        if slab.used == 0 {
             let frame = slab.frame;
-            *self.pages.get_mut(page) = None;
+            self.closed = self.pages.get_mut(page).take();
             self.open[usize::from(class)].remove(page);
             return Some(frame);
         }
