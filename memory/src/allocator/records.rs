@@ -110,12 +110,11 @@ impl RecordList {
     /// # Errors
     /// [`RecordError::Full`].
     pub fn insert(&mut self, record: Allocation) -> Result<u32, RecordError> {
-        let slot = match self.free_in_hot() {
-            Some(slot) => slot,
-            None => {
-                self.cool();
-                self.top.lowest_free().ok_or(RecordError::Full)?
-            }
+        let slot = if let Some(slot) = self.free_in_hot() {
+            slot
+        } else {
+            self.cool();
+            self.top.lowest_free().ok_or(RecordError::Full)?
         };
         self.set(slot, Some(record));
         self.len += 1;

@@ -52,6 +52,25 @@ pub(crate) fn block_bytes(class: u8) -> u32 {
     BLOCK_BYTES[usize::from(class)]
 }
 
+/// What a byte's offset in a page is multiplied by to find its block, by class: the inverse of the block's size, rounded up. The
+/// products are below 2^32, and too large by less than would reach the next block.
+const INVERSES: [u32; BLOCK_BYTES.len()] = {
+    let mut inverses = [0; BLOCK_BYTES.len()];
+    let mut class = 0;
+    while class < inverses.len() {
+        inverses[class] = (1_u32 << INVERSE_BITS).div_ceil(BLOCK_BYTES[class]);
+        class += 1;
+    }
+    inverses
+};
+const INVERSE_BITS: u32 = 24;
+
+/// The block of a page that a byte of the page lies in: a division without its cost.
+#[inline]
+fn block_at(offset: u32, class: u8) -> u32 {
+    (offset * INVERSES[usize::from(class)]) >> INVERSE_BITS
+}
+
 /// Words that say which blocks of a page are free: at most 256 blocks.
 const WORDS: usize = MOST_BLOCKS / u64::BITS as usize;
 
@@ -91,8 +110,15 @@ impl Slab {
         self.free[block as usize / u64::BITS as usize] >> (block % u64::BITS) & 1 != 0
     }
 
+    /// Uses a free block for the record in `slot`.
+    fn take(&mut self, block: u32, slot: u32) {
+        self.free[block as usize / u64::BITS as usize] &= !(1 << (block % u64::BITS));
+        self.used += 1;
+        self.records[block as usize] = slot;
+    }
+
     fn is_full(&self) -> bool {
-        self.free == [0; WORDS]
+        self.used as usize == self.records.len()
     }
 
     /// The slots of the records of all used blocks.
@@ -102,7 +128,7 @@ impl Slab {
 
     /// The slot of the record of the block that this byte of the page lies in.
     pub(crate) fn slot_at(&self, offset: u32) -> Option<u32> {
-        let block = offset / block_bytes(self.class);
+        let block = block_at(offset, self.class);
         let slot = self.records.get(block as usize)?;
         (!self.is_free(block)).then_some(*slot)
     }
@@ -120,7 +146,7 @@ impl Block {
     /// The block that begins at this byte of a region.
     pub(crate) fn at(offset: u32, class: u8) -> Self {
         let (page, within) = split(offset);
-        Self { page, number: within / block_bytes(class), class }
+        Self { page, number: block_at(within, class), class }
     }
 
     /// Whether a page has as many blocks.
@@ -143,6 +169,8 @@ pub(crate) fn split(offset: u32) -> (u32, u32) {
 #[derive(Debug, Clone)]
 pub(crate) struct Slabs {
     pages: RadixVec<Option<Arc<Slab>>>,
+    /// The page that was changed last, with its index. The vector does not have it meanwhile.
+    hot: Option<(u32, Arc<Slab>)>,
     /// By class: the pages that have a free block.
     open: Vec<BitSet>,
     /// The page that was closed last, all its blocks free: the storage of the next one of its class.
@@ -152,49 +180,54 @@ pub(crate) struct Slabs {
 impl Default for Slabs {
     fn default() -> Self {
         let open = vec![BitSet::empty(PAGE_BITS); BLOCK_BYTES.len()];
-        Self { pages: RadixVec::new(PAGE_BITS), open, closed: None }
+        Self { pages: RadixVec::new(PAGE_BITS), hot: None, open, closed: None }
     }
 }
 
 impl Slabs {
     /// The page of blocks at a page of the region, if it is one.
+    #[inline]
     pub(crate) fn get(&self, page: u32) -> Option<&Slab> {
-        self.pages.get(page).as_deref()
+        match &self.hot {
+            Some((hot, slab)) if *hot == page => Some(slab),
+            _ => self.pages.get(page).as_deref(),
+        }
     }
 
     /// The lowest free block of the lowest page of a class that has one, and the frame of the page.
+    #[inline]
     pub(crate) fn lowest_free(&self, class: u8) -> Option<(Block, Fragment)> {
         let page = self.open[usize::from(class)].first()?;
         let slab = self.get(page)?;
         Some((Block { page, number: slab.lowest_free()?, class }, slab.frame))
     }
 
-    /// Makes a page one of blocks, all of them free.
-    pub(crate) fn open(&mut self, page: u32, class: u8, frame: Fragment) {
-        let mut closed = self.closed.take().filter(|slab| slab.class == class);
-        let slab = match closed.as_mut().and_then(Arc::get_mut) {
-            Some(slab) => {
-                slab.frame = frame;
-                closed
-            }
-            None => Some(Arc::new(Slab::new(class, frame))),
+    /// Makes a page one of blocks, and uses one of them for the record in `slot`.
+    pub(crate) fn open(&mut self, Block { page, number, class }: Block, frame: Fragment, slot: u32) {
+        let mut slab = match self.closed.take() {
+            Some(closed) if closed.class == class => closed,
+            _ => Arc::new(Slab::new(class, frame)),
         };
-        *self.pages.get_mut(page) = slab;
+        let opened = Arc::make_mut(&mut slab);
+        opened.frame = frame;
+        opened.take(number, slot);
+        self.cool();
+        self.hot = Some((page, slab));
         self.open[usize::from(class)].insert(page);
     }
 
     /// Uses a free block for the record in `slot`.
+    #[inline]
     pub(crate) fn take(&mut self, Block { page, number, class }: Block, slot: u32) {
         let slab = self.slab_mut(page);
-        slab.free[number as usize / u64::BITS as usize] &= !(1 << (number % u64::BITS));
-        slab.used += 1;
-        slab.records[number as usize] = slot;
+        slab.take(number, slot);
         if slab.is_full() {
             self.open[usize::from(class)].remove(page);
         }
     }
 
     /// Whether the block is the last one of its page that is used.
+    #[inline]
     pub(crate) fn is_last(&self, block: Block) -> bool {
         self.get(block.page).is_some_and(|slab| slab.used == 1)
     }
@@ -207,7 +240,7 @@ impl Slabs {
         slab.used -= 1;
         if slab.used == 0 {
             let frame = slab.frame;
-            self.closed = self.pages.get_mut(page).take();
+            self.closed = self.hot.take().map(|(_, slab)| slab);
             self.open[usize::from(class)].remove(page);
             return Some(frame);
         }
@@ -222,14 +255,35 @@ impl Slabs {
         self.slab_mut(page).frame = frame;
     }
 
+    #[inline]
     fn slab_mut(&mut self, page: u32) -> &mut Slab {
-        Arc::make_mut(self.pages.get_mut(page).as_mut().expect("a block's page is one of blocks"))
+        if self.hot.as_ref().is_none_or(|hot| hot.0 != page) {
+            self.cool();
+            let slab = self.pages.get_mut(page).take().expect("a block's page is one of blocks");
+            self.hot = Some((page, slab));
+        }
+        let (_, slab) = self.hot.as_mut().expect("the page was taken out of the vector");
+        Arc::make_mut(slab)
+    }
+
+    /// Puts the hot page back into the vector.
+    fn cool(&mut self) {
+        if let Some((page, slab)) = self.hot.take() {
+            *self.pages.get_mut(page) = Some(slab);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_byte_of_a_page_lies_in_its_block() {
+        for (class, bytes) in (0..).zip(BLOCK_BYTES) {
+            assert!((0..4096).all(|offset| block_at(offset, class) == offset / bytes), "blocks of {bytes}");
+        }
+    }
 
     #[test]
     fn classes_ascend_and_waste_less_than_a_third() {

@@ -73,10 +73,7 @@ impl<T: Clone + Default> RadixVec<T> {
 
     /// Puts the hot leaf back into the tree and takes another one out.
     fn heat(&mut self, number: u32) {
-        assert!(
-            u64::from(number) >> ((self.levels - 1) * BITS) == 0,
-            "the index is within the vector"
-        );
+        assert!(u64::from(number) >> ((self.levels - 1) * BITS) == 0, "the index is within the vector");
         if let Some((before, entries)) = self.hot.take() {
             *self.leaf_mut(before) = Node::Leaf(entries);
         }
