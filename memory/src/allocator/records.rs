@@ -41,7 +41,7 @@ pub enum RecordError {
 #[derive(Clone, Default)]
 pub struct RecordList {
     top: Top,
-    /// The leaf that was changed last, with its first slot. The tree does not have it meanwhile: a further change of it needs
+    /// The leaf into which records go at present, with its first slot. The tree does not have it meanwhile: a change of it needs
     /// no way down.
     hot: Option<(u32, Arc<Leaf>)>,
     len: u32,
@@ -114,7 +114,10 @@ impl RecordList {
             slot
         } else {
             self.cool();
-            self.top.lowest_free().ok_or(RecordError::Full)?
+            let slot = self.top.lowest_free().ok_or(RecordError::Full)?;
+            let first = leaf_of(slot);
+            self.hot = Some((first, self.top.exchange(first, None).unwrap_or_default()));
+            slot
         };
         self.set(slot, Some(record));
         self.len += 1;
@@ -154,13 +157,10 @@ impl RecordList {
 
     /// Puts a record into a slot or takes it out, and returns the one before.
     fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
-        let first = leaf_of(slot);
-        if self.hot.as_ref().is_none_or(|hot| hot.0 != first) {
-            self.cool();
-            self.hot = Some((first, self.top.exchange(first, None).unwrap_or_default()));
+        match &mut self.hot {
+            Some((first, leaf)) if *first == leaf_of(slot) => Arc::make_mut(leaf).set(slot - *first, record),
+            _ => self.top.set(slot, record),
         }
-        let (_, leaf) = self.hot.as_mut().expect("a leaf was taken out of the tree");
-        Arc::make_mut(leaf).set(slot - first, record)
     }
 
     /// Puts the hot leaf back into the tree.
@@ -245,6 +245,8 @@ trait Subtree: Clone + Default {
     fn highest(&self) -> Option<u32>;
     fn get(&self, slot: u32) -> Option<&Allocation>;
     fn iter(&self) -> impl Iterator<Item = (u32, &Allocation)>;
+    /// Puts a record into a slot or takes it out, and returns the one before.
+    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation>;
     /// Puts a leaf into the subtree at `place`, at its first slot, or takes it out, and returns the one before.
     fn exchange_in(place: &mut Option<Arc<Self>>, slot: u32, leaf: Option<Arc<Leaf>>) -> Option<Arc<Leaf>>;
     /// Drops nodes without records, where something has changed.
@@ -291,13 +293,6 @@ impl<T> Default for Inner<T> {
 }
 
 impl Leaf {
-    /// Puts a record into a slot or takes it out, and returns the one before.
-    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
-        set_bit(&mut self.used, slot as usize, record.is_some());
-        self.hashes.touch(slot as usize);
-        mem::replace(&mut self.records[slot as usize], record)
-    }
-
     /// The roots of the records in these slots, hashed side by side; zero for free ones.
     fn hash_records(&self, slots: u64, roots: &mut [Hash]) {
         bits(slots & !self.used).for_each(|slot| roots[slot] = ZERO_HASH);
@@ -336,6 +331,12 @@ impl Subtree for Leaf {
         (0..).zip(&self.records).filter_map(|(slot, record)| Some((slot, record.as_ref()?)))
     }
 
+    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
+        set_bit(&mut self.used, slot as usize, record.is_some());
+        self.hashes.touch(slot as usize);
+        mem::replace(&mut self.records[slot as usize], record)
+    }
+
     fn exchange_in(place: &mut Option<Arc<Self>>, _: u32, leaf: Option<Arc<Leaf>>) -> Option<Arc<Leaf>> {
         mem::replace(place, leaf)
     }
@@ -361,12 +362,17 @@ impl<T: Subtree> Inner<T> {
     /// Puts a leaf in, at its first slot, or takes it out, and returns the one before.
     fn exchange(&mut self, slot: u32, leaf: Option<Arc<Leaf>>) -> Option<Arc<Leaf>> {
         let (number, within) = Self::split(slot);
-        let child = &mut self.children[number];
-        let before = T::exchange_in(child, within, leaf);
-        set_bit(&mut self.used, number, child.as_ref().is_some_and(|child| !child.is_empty()));
-        set_bit(&mut self.full, number, child.as_ref().is_some_and(|child| child.is_full()));
-        self.hashes.touch(number);
+        let before = T::exchange_in(&mut self.children[number], within, leaf);
+        self.note_change(number);
         before
+    }
+
+    /// Brings up to date what is known of a child.
+    fn note_change(&mut self, number: usize) {
+        let child = self.children[number].as_ref();
+        set_bit(&mut self.used, number, child.is_some_and(|child| !child.is_empty()));
+        set_bit(&mut self.full, number, child.is_some_and(|child| child.is_full()));
+        self.hashes.touch(number);
     }
 
     fn child_hash(&self, child: usize) -> Hash {
@@ -407,6 +413,13 @@ impl<T: Subtree> Subtree for Inner<T> {
         children.flat_map(|(number, child): (u32, _)| {
             child.iter().map(move |(slot, record)| (number << T::LEVELS | slot, record))
         })
+    }
+
+    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
+        let (number, within) = Self::split(slot);
+        let before = Arc::make_mut(self.children[number].get_or_insert_default()).set(within, record);
+        self.note_change(number);
+        before
     }
 
     fn exchange_in(place: &mut Option<Arc<Self>>, slot: u32, leaf: Option<Arc<Leaf>>) -> Option<Arc<Leaf>> {

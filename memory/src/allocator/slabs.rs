@@ -1,5 +1,6 @@
 //! Pages that are cut into blocks of one size, for requests of up to 2,048 bytes.
 
+use std::mem;
 use std::sync::Arc;
 
 use travertine_merkle::layout::{PAGE_BYTES, REGION_PAGES};
@@ -169,8 +170,8 @@ pub(crate) fn split(offset: u32) -> (u32, u32) {
 #[derive(Debug, Clone)]
 pub(crate) struct Slabs {
     pages: RadixVec<Option<Arc<Slab>>>,
-    /// The page that was changed last, with its index. The vector does not have it meanwhile.
-    hot: Option<(u32, Arc<Slab>)>,
+    /// The page that was opened last and its index, until it is closed. The vector does not have it meanwhile.
+    hot: (u32, Option<Arc<Slab>>),
     /// By class: the pages that have a free block.
     open: Vec<BitSet>,
     /// The page that was closed last, all its blocks free: the storage of the next one of its class.
@@ -180,7 +181,7 @@ pub(crate) struct Slabs {
 impl Default for Slabs {
     fn default() -> Self {
         let open = vec![BitSet::empty(PAGE_BITS); BLOCK_BYTES.len()];
-        Self { pages: RadixVec::new(PAGE_BITS), hot: None, open, closed: None }
+        Self { pages: RadixVec::new(PAGE_BITS), hot: (0, None), open, closed: None }
     }
 }
 
@@ -189,7 +190,7 @@ impl Slabs {
     #[inline]
     pub(crate) fn get(&self, page: u32) -> Option<&Slab> {
         match &self.hot {
-            Some((hot, slab)) if *hot == page => Some(slab),
+            (hot, Some(slab)) if *hot == page => Some(slab),
             _ => self.pages.get(page).as_deref(),
         }
     }
@@ -211,8 +212,9 @@ impl Slabs {
         let opened = Arc::make_mut(&mut slab);
         opened.frame = frame;
         opened.take(number, slot);
-        self.cool();
-        self.hot = Some((page, slab));
+        if let (before, Some(slab)) = mem::replace(&mut self.hot, (page, Some(slab))) {
+            *self.pages.get_mut(before) = Some(slab);
+        }
         self.open[usize::from(class)].insert(page);
     }
 
@@ -240,7 +242,7 @@ impl Slabs {
         slab.used -= 1;
         if slab.used == 0 {
             let frame = slab.frame;
-            self.closed = self.hot.take().map(|(_, slab)| slab);
+            self.closed = self.place_mut(page).take();
             self.open[usize::from(class)].remove(page);
             return Some(frame);
         }
@@ -255,22 +257,15 @@ impl Slabs {
         self.slab_mut(page).frame = frame;
     }
 
+    /// The place of a page of blocks.
     #[inline]
-    fn slab_mut(&mut self, page: u32) -> &mut Slab {
-        if self.hot.as_ref().is_none_or(|hot| hot.0 != page) {
-            self.cool();
-            let slab = self.pages.get_mut(page).take().expect("a block's page is one of blocks");
-            self.hot = Some((page, slab));
-        }
-        let (_, slab) = self.hot.as_mut().expect("the page was taken out of the vector");
-        Arc::make_mut(slab)
+    fn place_mut(&mut self, page: u32) -> &mut Option<Arc<Slab>> {
+        if self.hot.0 == page && self.hot.1.is_some() { &mut self.hot.1 } else { self.pages.get_mut(page) }
     }
 
-    /// Puts the hot page back into the vector.
-    fn cool(&mut self) {
-        if let Some((page, slab)) = self.hot.take() {
-            *self.pages.get_mut(page) = Some(slab);
-        }
+    #[inline]
+    fn slab_mut(&mut self, page: u32) -> &mut Slab {
+        Arc::make_mut(self.place_mut(page).as_mut().expect("a block's page is one of blocks"))
     }
 }
 
