@@ -1,7 +1,7 @@
 //! A sparse persistent vector: a radix tree whose nodes are changed in place while no clone shares them.
 
 use std::sync::Arc;
-use std::{array, mem};
+use std::{array, mem, slice};
 
 /// Bits of an index that a level of the tree consumes.
 const BITS: u32 = 5;
@@ -71,36 +71,41 @@ impl<T: Clone + Default> RadixVec<T> {
         &mut Arc::make_mut(entries)[place(index, 0)]
     }
 
-    /// Puts the hot leaf back into the tree and takes another one out.
+    /// Puts the hot leaf back into the tree and takes another one out. If they are neighbours, that is one way down.
     fn heat(&mut self, number: u32) {
         assert!(u64::from(number) >> ((self.levels - 1) * BITS) == 0, "the index is within the vector");
-        if let Some((before, entries)) = self.hot.take() {
-            *self.leaf_mut(before) = Node::Leaf(entries);
+        let mut hot = self.hot.take();
+        if let Some((before, entries)) = hot.take_if(|hot| hot.0 >> BITS != number >> BITS) {
+            self.neighbours_mut(before)[place(before, 0)] = Node::Leaf(entries);
         }
-        let entries = match &self.root {
-            Node::Empty => None,
-            Node::Branch(_) | Node::Leaf(_) => match mem::replace(self.leaf_mut(number), Node::Empty) {
-                Node::Leaf(entries) => Some(entries),
-                Node::Empty | Node::Branch(_) => None,
-            },
+        let neighbours = self.neighbours_mut(number);
+        if let Some((before, entries)) = hot {
+            neighbours[place(before, 0)] = Node::Leaf(entries);
+        }
+        let entries = match mem::replace(&mut neighbours[place(number, 0)], Node::Empty) {
+            Node::Leaf(entries) => entries,
+            Node::Empty | Node::Branch(_) => Arc::new(array::from_fn(|_| T::default())),
         };
-        let entries = entries.unwrap_or_else(|| Arc::new(array::from_fn(|_| T::default())));
         self.hot = Some((number, entries));
     }
 
-    /// The place of a leaf in the tree.
-    fn leaf_mut(&mut self, number: u32) -> &mut Node<T> {
-        let mut node = &mut self.root;
+    /// The places of a leaf and of those beside it.
+    fn neighbours_mut(&mut self, number: u32) -> &mut [Node<T>] {
+        let mut neighbours = slice::from_mut(&mut self.root);
         for level in (0..self.levels - 1).rev() {
+            let node = match neighbours {
+                [root] => root,
+                nodes => &mut nodes[place(number, level + 1)],
+            };
             if let Node::Empty = node {
                 *node = Node::Branch(Arc::new(array::from_fn(|_| Node::Empty)));
             }
-            node = match node {
-                Node::Branch(children) => &mut Arc::make_mut(children)[place(number, level)],
+            neighbours = match node {
+                Node::Branch(children) => &mut Arc::make_mut(children)[..],
                 Node::Empty | Node::Leaf(_) => unreachable!("the upper levels have branches"),
             };
         }
-        node
+        neighbours
     }
 }
 
