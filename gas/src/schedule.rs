@@ -77,7 +77,7 @@ schedule! {
     /// A count of the bits that are set, or `orc.b`.
     bit_count: Base 4;
     /// A multiplication.
-    multiply: Base 1;
+    multiply: Base 2;
     /// A division or remainder.
     divide: Base 4;
     /// A load.
@@ -95,13 +95,13 @@ schedule! {
     /// An unconditional jump to a register's value.
     jump_register: Base 2;
     /// An atomic memory operation.
-    atomic: Base 75;
+    atomic: Base 100;
     /// A fence.
     fence: Base 1;
     /// `ecall` and `ebreak` themselves; what is called is charged on top.
     system: Base 2;
     /// A load or store whose bytes lie in two pages, beyond its base.
-    page_crossing: Part 110, 0;
+    page_crossing: Part 130, 0;
     /// Each byte of a load or store through the second view of the substrate's segment.
     view_byte: Part 14;
     /// The first load from a page in a call.
@@ -188,9 +188,9 @@ schedule! {
     /// The square of the planes of state, in 1024ths.
     state_plane_square_1024ths: Part 1024, 0;
     /// The gas that is left.
-    read_gas: Base 55, 1;
+    read_gas: Base 70, 1;
     /// The refund counter.
-    read_refund: Base 50;
+    read_refund: Base 70;
     /// The root of a region.
     read_root: Base 330;
     /// The end of a call.

@@ -51,18 +51,23 @@ fn with_blocks(count: u32) -> Memory {
     memory
 }
 
+/// What a block costs that opens a page of its own, beside full pages, and one that gets a place in a page that has others.
 fn blocks(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("allocate and free 256 B");
-    for count in [0_u32, 1_000, 10_000, 100_000, 1_000_000] {
-        let mut memory = with_blocks(count);
-        group.bench_function(format!("beside {count}"), |bencher| {
-            bencher.iter(|| {
-                let address = allocate(&mut memory, black_box(256));
-                free(&mut memory, address);
+    for (name, others) in [("256 B, a page of its own", 0), ("256 B in a shared page", 8)] {
+        let mut group = criterion.benchmark_group(format!("allocate and free {name}"));
+        for count in [0_u32, 1_000, 10_000, 100_000, 1_000_000] {
+            // Whole pages of sixteen blocks are full.
+            let count = count.next_multiple_of(16) + others;
+            let mut memory = with_blocks(count);
+            group.bench_function(format!("beside {count}"), |bencher| {
+                bencher.iter(|| {
+                    let address = allocate(&mut memory, black_box(256));
+                    free(&mut memory, address);
+                });
             });
-        });
+        }
+        group.finish();
     }
-    group.finish();
 }
 
 fn pages(criterion: &mut Criterion) {

@@ -274,8 +274,7 @@ impl WorkingSet {
 
     /// Takes these pages out.
     fn take(&mut self, page_numbers: RangeInclusive<u32>) -> Vec<Frame> {
-        let staged: Vec<u32> = self.staged.range(page_numbers.clone()).map(|(&page, _)| page).collect();
-        for page in staged {
+        while let Some((&page, _)) = self.staged.range(page_numbers.clone()).next() {
             self.staged.remove(&page);
         }
         let pages: Vec<u32> = self.index.range(page_numbers).map(|(&page, _)| page).collect();

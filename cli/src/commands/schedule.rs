@@ -16,7 +16,7 @@ use crate::output::{Hex, Output, Verdict, grouped};
 #[command(after_help = "\
 Example: make multiplications dearer
   travertine schedule > mine.json
-  sed -i 's/\"multiply\": 1/\"multiply\": 2/' mine.json
+  sed -i 's/\"multiply\": 2/\"multiply\": 3/' mine.json
   travertine run counter.elf --schedule mine.json
 
 Example: what operations cost

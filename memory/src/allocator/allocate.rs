@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use travertine_merkle::layout::ALLOCATIONS_LIMIT;
 use travertine_merkle::{Hash, ZERO_HASH};
 
 use super::error::AllocationError;
 use super::frames::{Placement, Pricing, extra_planes};
 use super::promotion::PromotionPlan;
-use super::record::{Allocation, AllocationFlags, Fragments};
+use super::record::{Allocation, AllocationFlags};
 use super::regions::{Candidate, Chosen};
 use super::request::{AllocationPrices, AllocationRequest, is_block, page_count};
 use super::slabs::{Block, class_of};
@@ -96,34 +97,48 @@ pub(crate) struct Found {
 }
 
 impl Space {
-    /// A place for so many bytes with these flags, with its frames, and none that is in use is touched.
+    /// The block that so many bytes with these flags get without more planes, of a page that others have blocks of if there is
+    /// one.
+    #[inline]
+    pub(crate) fn find_block(&self, size: u64, flags: AllocationFlags) -> Option<Found> {
+        if !is_block(size, flags) {
+            return None;
+        }
+        let class = class_of(size);
+        if let Some((block, frame)) = self.slabs.lowest_free(class) {
+            let placement = Placement::simple(frame);
+            return Some(Found { place: Place::Block(block), shares_page: true, placement });
+        }
+        let page = self.free_pages.members().first()?;
+        let placement = self.frames.place_in_plane(1)?;
+        Some(Found { place: Place::Block(Block { page, number: 0, class }), shares_page: false, placement })
+    }
+
+    /// A place for so many bytes with these flags, with its frames, and none that is in use is touched. Blocks that
+    /// [`Space::find_block`] finds come first.
     pub(crate) fn find_place(
         &mut self,
         size: u64,
         flags: AllocationFlags,
         pricing: Pricing<'_>,
     ) -> Option<Found> {
-        if !is_block(size, flags) {
-            let count = page_count(size);
-            let first = self.free_pages.first_run(count)?;
-            let is_contiguous = flags.contains(AllocationFlags::CONTIGUOUS);
-            let placement = self.frames.place(count, is_contiguous, pricing)?;
-            return Some(Found { place: Place::Pages { first, count }, shares_page: false, placement });
-        }
-        let class = class_of(size);
-        if let Some(block) = self.slabs.lowest_free(class) {
-            let frame = self.slabs.get(block.page)?.frame;
-            let placement = Placement { fragments: frame.into(), growth: 0, is_promoted: false };
-            return Some(Found { place: Place::Block(block), shares_page: true, placement });
-        }
-        let page = self.free_pages.members().first()?;
-        let placement = self.frames.place(1, false, pricing)?;
-        Some(Found { place: Place::Block(Block { page, number: 0, class }), shares_page: false, placement })
+        let is_block = is_block(size, flags);
+        let count = if is_block { 1 } else { page_count(size) };
+        let first = self.free_pages.first_run(count)?;
+        let is_contiguous = flags.contains(AllocationFlags::CONTIGUOUS);
+        let placement = self.frames.place(count, is_contiguous, pricing)?;
+        let place = if is_block {
+            Place::Block(Block { page: first, number: 0, class: class_of(size) })
+        } else {
+            Place::Pages { first, count }
+        };
+        Some(Found { place, shares_page: false, placement })
     }
 }
 
 impl Allocator {
     /// Finds a place for a request. `is_foreign` says which regions belong to others.
+    #[inline]
     pub(crate) fn plan_grant(
         &mut self,
         request: &AllocationRequest,
@@ -131,17 +146,17 @@ impl Allocator {
         is_foreign: impl Fn(u8) -> bool,
     ) -> Result<GrantPlan, AllocationError> {
         request.check()?;
-        if self.records.lowest_free().is_none() {
+        if u64::from(self.records.len()) == ALLOCATIONS_LIMIT {
             return Err(AllocationError::TooManyAllocations);
         }
         let pricing = self.pricing(prices, request.kind);
         let serve = |allocator: &mut Self, candidate: Candidate| {
-            let find = |space: &mut Space| space.find_place(request.size, request.flags, pricing);
+            let (size, flags) = (request.size, request.flags);
             if candidate.is_new {
-                find(&mut Space::new(request.kind))
-            } else {
-                find(allocator.space_mut(candidate.region))
+                return Space::new(request.kind).find_place(size, flags, pricing);
             }
+            let block = allocator.space(candidate.region).and_then(|space| space.find_block(size, flags));
+            block.or_else(|| allocator.space_mut(candidate.region).find_place(size, flags, pricing))
         };
         let Chosen { candidate, served, regions } = self.choose(request, is_foreign, serve)?;
         let Found { place, shares_page, placement } = served;
@@ -162,6 +177,7 @@ impl Allocator {
     }
 
     /// Carries out a plan that was made on this state.
+    #[inline]
     pub(crate) fn grant(&mut self, plan: GrantPlan) -> Address {
         let (region, address) = (plan.candidate.region, plan.address());
         let AllocationRequest { size, kind, flags, owner, .. } = plan.request;
@@ -177,11 +193,9 @@ impl Allocator {
     }
 
     /// Puts a record and its place into use: in this slot, or in the lowest free one.
+    #[inline]
     pub(crate) fn record(&mut self, region: u8, place: Place, slot: Option<u32>, record: Allocation) {
-        let fragments: Fragments = record.fragments.clone();
-        let ends = record.ends_with_call();
-        let live = &mut self.space_mut(region).live;
-        live.add(&record);
+        let added = record.clone();
         let slot = match slot {
             Some(slot) => {
                 self.records.replace(slot, record);
@@ -189,14 +203,18 @@ impl Allocator {
             }
             None => self.records.insert(record).expect("the plan has found a free slot"),
         };
-        if ends {
+        if added.ends_with_call() {
             self.ending.insert(slot);
         }
-        self.update(region, |space| space.take(place, &fragments, slot));
+        self.update(region, |space| {
+            space.live.add(&added);
+            space.take(place, &added.fragments, slot);
+        });
     }
 
     /// What is to be done to free the allocation that starts at an address. A program (`owner` is not zero) cannot free what
     /// is protected.
+    #[inline]
     pub(crate) fn plan_free(&self, address: u64, owner: &Hash) -> Result<FreePlan, AllocationError> {
         let (slot, record) = self.find(address)?;
         let start = record.address.packed();
@@ -222,6 +240,7 @@ impl Allocator {
     }
 
     /// Carries out a plan that was made on this state.
+    #[inline]
     pub(crate) fn free(&mut self, plan: &FreePlan) {
         let record = self.records.remove(plan.slot).expect("the plan has found the record");
         self.ending.remove(plan.slot);

@@ -133,12 +133,8 @@ impl Frames {
         is_contiguous: bool,
         pricing: Pricing<'_>,
     ) -> Option<Placement> {
-        if let Some(plane) = self.plane_with_room(frames) {
-            let first = lowest_run(self.mask(plane), frames);
-            return Some(Placement::simple(
-                fragment(plane, first, frames),
-                self.growth(u32::from(self.mask(plane) == 0)),
-            ));
+        if let Some(placement) = self.place_in_plane(frames) {
+            return Some(placement);
         }
         let planes = frames.div_ceil(PLANE_FRAMES);
         if is_contiguous {
@@ -164,6 +160,13 @@ impl Frames {
             .map(|plane| take(plane, 0, PLANE_FRAMES, &mut left))
             .collect();
         Some(Placement { fragments: fragments[..].into(), growth, is_promoted: false })
+    }
+
+    /// Frames of the plane that serves a request alone, if there is one.
+    pub(crate) fn place_in_plane(&self, frames: u32) -> Option<Placement> {
+        let plane = self.plane_with_room(frames)?;
+        let first = lowest_run(self.mask(plane), frames);
+        Some(Placement::simple(fragment(plane, first, frames)))
     }
 
     /// The plane that serves a request alone: one in use, else an empty one if the request does not need more.
@@ -303,8 +306,9 @@ impl Frames {
 }
 
 impl Placement {
-    fn simple(fragment: Fragment, growth: u32) -> Self {
-        Self { fragments: fragment.into(), growth, is_promoted: false }
+    /// One run of the budget as it is.
+    pub(crate) fn simple(fragment: Fragment) -> Self {
+        Self { fragments: fragment.into(), growth: 0, is_promoted: false }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The list of allocation records: a persistent radix tree with 64 records in each leaf, which is at the same time the
 //! Merkle tree of the list.
 
-use std::fmt;
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::{fmt, mem};
 
 use travertine_merkle::layout::{ALLOCATION_FIELDS, ALLOCATIONS_LIMIT};
 use travertine_merkle::{
@@ -39,11 +40,18 @@ pub enum RecordError {
 /// changed record. A root hashes the changed records and the paths to them.
 #[derive(Clone, Default)]
 pub struct RecordList {
-    top: Inner<Inner<Inner<Leaf>>>,
+    top: Top,
+    /// The leaf into which records go at present, with its first slot. The tree does not have it meanwhile: a change of it needs
+    /// no way down.
+    hot: Option<(u32, Arc<Leaf>)>,
     len: u32,
+    /// All slots below this one are used.
+    used_below: u32,
 }
 
-const _: () = assert!(1 << <Inner<Inner<Inner<Leaf>>> as Subtree>::LEVELS == ALLOCATIONS_LIMIT);
+type Top = Inner<Inner<Inner<Leaf>>>;
+
+const _: () = assert!(1 << Top::LEVELS == ALLOCATIONS_LIMIT);
 
 impl RecordList {
     /// A list without records.
@@ -63,22 +71,38 @@ impl RecordList {
 
     /// The length of the list in the state tree: the highest used slot and one, 0 if all are free.
     pub fn slots(&self) -> u32 {
-        self.top.highest().map_or(0, |slot| slot + 1)
+        let hot = self.hot.as_ref().and_then(|(first, leaf)| Some(first | leaf.highest()?));
+        hot.max(self.top.highest()).map_or(0, |slot| slot + 1)
     }
 
     /// The slot that [`insert`](Self::insert) will take; `None` if all are used.
     pub fn lowest_free(&self) -> Option<u32> {
-        self.top.lowest_free()
+        self.free_in_hot().or_else(|| self.whole().lowest_free())
+    }
+
+    /// The lowest free slot, if it is known to be in the hot leaf.
+    fn free_in_hot(&self) -> Option<u32> {
+        let (first, leaf) = self.hot.as_ref()?;
+        let within = self.used_below.checked_sub(*first).filter(|within| *within < 1 << Leaf::LEVELS)?;
+        Some(first | lowest(!leaf.used & u64::MAX << within)?)
     }
 
     /// The record in a slot; `None` if the slot is free or there is no such slot.
     pub fn get(&self, slot: u32) -> Option<&Allocation> {
-        if u64::from(slot) < ALLOCATIONS_LIMIT { self.top.get(slot) } else { None }
+        match &self.hot {
+            Some((first, leaf)) if *first == leaf_of(slot) => leaf.get(slot - first),
+            _ if u64::from(slot) < ALLOCATIONS_LIMIT => self.top.get(slot),
+            _ => None,
+        }
     }
 
     /// All records with their slots, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Allocation)> {
-        self.top.iter()
+        let first = self.hot.as_ref().map_or(0, |(first, _)| *first);
+        let hot = self.hot.iter().flat_map(|(_, leaf)| leaf.iter());
+        let below = self.top.iter().take_while(move |(slot, _)| *slot < first);
+        let above = self.top.iter().skip_while(move |(slot, _)| *slot < first);
+        below.chain(hot.map(move |(slot, record)| (first | slot, record))).chain(above)
     }
 
     /// Puts a record into the lowest free slot, and returns which one that is.
@@ -86,9 +110,18 @@ impl RecordList {
     /// # Errors
     /// [`RecordError::Full`].
     pub fn insert(&mut self, record: Allocation) -> Result<u32, RecordError> {
-        let slot = self.lowest_free().ok_or(RecordError::Full)?;
-        self.top.set(slot, Some(record));
+        let slot = if let Some(slot) = self.free_in_hot() {
+            slot
+        } else {
+            self.cool();
+            let slot = self.top.lowest_free().ok_or(RecordError::Full)?;
+            let first = leaf_of(slot);
+            self.hot = Some((first, self.top.exchange(first, None).unwrap_or_default()));
+            slot
+        };
+        self.set(slot, Some(record));
         self.len += 1;
+        self.used_below = slot + 1;
         Ok(slot)
     }
 
@@ -103,7 +136,7 @@ impl RecordList {
         if self.get(slot).is_some() {
             return Err(RecordError::Occupied { slot });
         }
-        self.top.set(slot, Some(record));
+        self.set(slot, Some(record));
         self.len += 1;
         Ok(())
     }
@@ -111,26 +144,55 @@ impl RecordList {
     /// Replaces the record in a slot, and returns the one before. If the slot is free, nothing is changed.
     pub fn replace(&mut self, slot: u32, record: Allocation) -> Option<Allocation> {
         self.get(slot)?;
-        self.top.set(slot, Some(record))
+        self.set(slot, Some(record))
     }
 
     /// Takes the record out of a slot, which is free then.
     pub fn remove(&mut self, slot: u32) -> Option<Allocation> {
         self.get(slot)?;
         self.len -= 1;
-        self.top.set(slot, None)
+        self.used_below = self.used_below.min(slot);
+        self.set(slot, None)
+    }
+
+    /// Puts a record into a slot or takes it out, and returns the one before.
+    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
+        match &mut self.hot {
+            Some((first, leaf)) if *first == leaf_of(slot) => Arc::make_mut(leaf).set(slot - *first, record),
+            _ => self.top.set(slot, record),
+        }
+    }
+
+    /// Puts the hot leaf back into the tree.
+    fn cool(&mut self) {
+        if let Some((first, leaf)) = self.hot.take() {
+            self.top.exchange(first, Some(leaf));
+        }
+    }
+
+    /// The tree with all leaves.
+    fn whole(&self) -> Cow<'_, Top> {
+        match &self.hot {
+            None => Cow::Borrowed(&self.top),
+            Some((first, leaf)) => {
+                let mut top = self.top.clone();
+                top.exchange(*first, Some(leaf.clone()));
+                Cow::Owned(top)
+            }
+        }
     }
 
     /// Gives storage back that only free slots take. It cannot be noticed otherwise. The cost is that of the changes since
     /// the root was last asked for.
     pub fn prune(&mut self) {
+        self.cool();
         self.top.prune();
     }
 
     /// The list's root in the state tree: that of its data with its length mixed in. Only records that have changed since
     /// the root was last asked for, and their paths, are hashed.
     pub fn root(&self) -> Hash {
-        mix_in_length(&self.top.hash(), self.slots().into())
+        mix_in_length(&self.whole().hash(), self.slots().into())
     }
 
     /// The node at a generalized index that counts from the list's root: 2 is the root of the data, 3 the length, slot `k` is
@@ -144,7 +206,7 @@ impl RecordList {
             return (depth == 0).then(|| uint64_chunk(self.slots().into()));
         }
         let Some(below) = depth.checked_sub(TOP_LEVELS).filter(|below| *below > 0) else {
-            return Some(self.top.node(depth, position));
+            return Some(self.whole().node(depth, position));
         };
         let record = self.get(u32::try_from(position >> below).ok()?)?.record();
         let width = ALLOCATION_FIELDS.checked_shr(below).filter(|width| *width > 0)?;
@@ -155,12 +217,12 @@ impl RecordList {
     }
 }
 
-const TOP_LEVELS: u32 = <Inner<Inner<Inner<Leaf>>> as Subtree>::LEVELS;
+const TOP_LEVELS: u32 = Top::LEVELS;
 
 /// Lists are equal if they hold equal records in the same slots.
 impl PartialEq for RecordList {
     fn eq(&self, other: &Self) -> bool {
-        self.len == other.len && self.top.equals(&other.top)
+        self.len == other.len && self.whole().equals(&other.whole())
     }
 }
 
@@ -185,6 +247,8 @@ trait Subtree: Clone + Default {
     fn iter(&self) -> impl Iterator<Item = (u32, &Allocation)>;
     /// Puts a record into a slot or takes it out, and returns the one before.
     fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation>;
+    /// Puts a leaf into the subtree at `place`, at its first slot, or takes it out, and returns the one before.
+    fn exchange_in(place: &mut Option<Arc<Self>>, slot: u32, leaf: Option<Arc<Leaf>>) -> Option<Arc<Leaf>>;
     /// Drops nodes without records, where something has changed.
     fn prune(&mut self);
     fn equals(&self, other: &Self) -> bool;
@@ -270,7 +334,11 @@ impl Subtree for Leaf {
     fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
         set_bit(&mut self.used, slot as usize, record.is_some());
         self.hashes.touch(slot as usize);
-        std::mem::replace(&mut self.records[slot as usize], record)
+        mem::replace(&mut self.records[slot as usize], record)
+    }
+
+    fn exchange_in(place: &mut Option<Arc<Self>>, _: u32, leaf: Option<Arc<Leaf>>) -> Option<Arc<Leaf>> {
+        mem::replace(place, leaf)
     }
 
     fn prune(&mut self) {}
@@ -289,6 +357,22 @@ impl<T: Subtree> Inner<T> {
     /// The child that a slot lies in, and the slot within the child.
     fn split(slot: u32) -> (usize, u32) {
         ((slot >> T::LEVELS) as usize, slot % (1 << T::LEVELS))
+    }
+
+    /// Puts a leaf in, at its first slot, or takes it out, and returns the one before.
+    fn exchange(&mut self, slot: u32, leaf: Option<Arc<Leaf>>) -> Option<Arc<Leaf>> {
+        let (number, within) = Self::split(slot);
+        let before = T::exchange_in(&mut self.children[number], within, leaf);
+        self.note_change(number);
+        before
+    }
+
+    /// Brings up to date what is known of a child.
+    fn note_change(&mut self, number: usize) {
+        let child = self.children[number].as_ref();
+        set_bit(&mut self.used, number, child.is_some_and(|child| !child.is_empty()));
+        set_bit(&mut self.full, number, child.is_some_and(|child| child.is_full()));
+        self.hashes.touch(number);
     }
 
     fn child_hash(&self, child: usize) -> Hash {
@@ -333,12 +417,13 @@ impl<T: Subtree> Subtree for Inner<T> {
 
     fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
         let (number, within) = Self::split(slot);
-        let child = Arc::make_mut(self.children[number].get_or_insert_default());
-        let before = child.set(within, record);
-        set_bit(&mut self.used, number, !child.is_empty());
-        set_bit(&mut self.full, number, child.is_full());
-        self.hashes.touch(number);
+        let before = Arc::make_mut(self.children[number].get_or_insert_default()).set(within, record);
+        self.note_change(number);
         before
+    }
+
+    fn exchange_in(place: &mut Option<Arc<Self>>, slot: u32, leaf: Option<Arc<Leaf>>) -> Option<Arc<Leaf>> {
+        Arc::make_mut(place.get_or_insert_default()).exchange(slot, leaf)
     }
 
     fn prune(&mut self) {
@@ -371,6 +456,11 @@ impl<T: Subtree> Subtree for Inner<T> {
         };
         self.hashes.node(index, T::LEVELS, hash_children)
     }
+}
+
+/// The first slot of the leaf that a slot is in.
+fn leaf_of(slot: u32) -> u32 {
+    slot >> Leaf::LEVELS << Leaf::LEVELS
 }
 
 /// The place of the lowest set bit.

@@ -31,37 +31,56 @@ impl Allocator {
     /// Goes through the regions that may serve a request until `serve` finds a place in one: the region that is asked for; or
     /// else the kind's default region, the others of the kind in the order of their last use, those with the most free frames
     /// (the lowest number of several), and the lowest number that is not used. `is_foreign` says which numbers belong to others.
+    #[inline]
     pub(crate) fn choose<T>(
         &mut self,
         request: &AllocationRequest,
         is_foreign: impl Fn(u8) -> bool,
         mut serve: impl FnMut(&mut Self, Candidate) -> Option<T>,
     ) -> Result<Chosen<T>, AllocationError> {
+        let kind = request.kind;
+        let first = if let Some(region) = request.region {
+            let is_new = match self.space(region) {
+                Some(space) if space.kind == kind => false,
+                None if may_open(region, kind) && !is_foreign(region) => true,
+                _ => return Err(AllocationError::WrongRegion { region, kind }),
+            };
+            Some(Candidate { region, is_new })
+        } else {
+            let default =
+                default_region(kind).map(|region| Candidate { region, is_new: !self.manages(region) });
+            default.filter(|default| !default.is_new || !is_foreign(default.region))
+        };
+        if let Some(candidate) = first
+            && let Some(served) = serve(self, candidate)
+        {
+            return Ok(Chosen { candidate, served, regions: 1 });
+        }
+        self.choose_further(request, first, is_foreign, serve)
+    }
+
+    /// Goes on behind the first region, which has no place or is foreign.
+    #[cold]
+    fn choose_further<T>(
+        &mut self,
+        request: &AllocationRequest,
+        first: Option<Candidate>,
+        is_foreign: impl Fn(u8) -> bool,
+        mut serve: impl FnMut(&mut Self, Candidate) -> Option<T>,
+    ) -> Result<Chosen<T>, AllocationError> {
         let (kind, size) = (request.kind, request.size);
-        let mut regions = 0;
+        let mut regions = u32::from(first.is_some());
+        if request.region.is_some() {
+            return Err(AllocationError::Exhausted { size, regions });
+        }
+        let default = first.map(|first| first.region);
         let mut ask = |allocator: &mut Self, region, is_new| {
             regions += 1;
             let candidate = Candidate { region, is_new };
             let served = serve(allocator, candidate).ok_or(AllocationError::Exhausted { size, regions });
             served.map(|served| Chosen { candidate, served, regions })
         };
-        if let Some(region) = request.region {
-            let is_new = match self.space(region) {
-                Some(space) if space.kind == kind => false,
-                None if may_open(region, kind) && !is_foreign(region) => true,
-                _ => return Err(AllocationError::WrongRegion { region, kind }),
-            };
-            return ask(self, region, is_new);
-        }
-        let default = default_region(kind).filter(|region| self.manages(*region) || !is_foreign(*region));
         let mut refused = AllocationError::Exhausted { size, regions: 1 };
-        if let Some(region) = default {
-            let is_new = !self.manages(region);
-            match ask(self, region, is_new) {
-                Err(error) => refused = error,
-                served => return served,
-            }
-        }
         for place in 0..self.recent.len() {
             let region = self.recent[place];
             if Some(region) != default && self.space(region).is_some_and(|space| space.kind == kind) {

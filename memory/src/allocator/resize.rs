@@ -212,7 +212,8 @@ impl Space {
         size: u64,
         pricing: Pricing<'_>,
     ) -> Result<Resized, AllocationError> {
-        let found = self.find_place(size, record.flags, pricing);
+        let found = self.find_block(size, record.flags);
+        let found = found.or_else(|| self.find_place(size, record.flags, pricing));
         let Found { place, shares_page, placement } =
             found.ok_or(AllocationError::Exhausted { size, regions: 1 })?;
         let (frames_before, from_shared_page) = match from {

@@ -1,5 +1,6 @@
 //! Pages that are cut into blocks of one size, for requests of up to 2,048 bytes.
 
+use std::mem;
 use std::sync::Arc;
 
 use travertine_merkle::layout::{PAGE_BYTES, REGION_PAGES};
@@ -52,6 +53,25 @@ pub(crate) fn block_bytes(class: u8) -> u32 {
     BLOCK_BYTES[usize::from(class)]
 }
 
+/// What a byte's offset in a page is multiplied by to find its block, by class: the inverse of the block's size, rounded up. The
+/// products are below 2^32, and too large by less than would reach the next block.
+const INVERSES: [u32; BLOCK_BYTES.len()] = {
+    let mut inverses = [0; BLOCK_BYTES.len()];
+    let mut class = 0;
+    while class < inverses.len() {
+        inverses[class] = (1_u32 << INVERSE_BITS).div_ceil(BLOCK_BYTES[class]);
+        class += 1;
+    }
+    inverses
+};
+const INVERSE_BITS: u32 = 24;
+
+/// The block of a page that a byte of the page lies in: a division without its cost.
+#[inline]
+fn block_at(offset: u32, class: u8) -> u32 {
+    (offset * INVERSES[usize::from(class)]) >> INVERSE_BITS
+}
+
 /// Words that say which blocks of a page are free: at most 256 blocks.
 const WORDS: usize = MOST_BLOCKS / u64::BITS as usize;
 
@@ -63,6 +83,8 @@ pub(crate) struct Slab {
     pub(crate) frame: Fragment,
     /// The free blocks, one bit each.
     free: [u64; WORDS],
+    /// Blocks that are used.
+    used: u32,
     /// The slot of the record of each block that is used.
     records: Box<[u32]>,
 }
@@ -75,7 +97,8 @@ impl Slab {
             left if left >= u64::BITS as usize => u64::MAX,
             left => (1 << left) - 1,
         };
-        Self { class, frame, free: std::array::from_fn(word), records: vec![0; blocks].into() }
+        let free = std::array::from_fn(word);
+        Self { class, frame, free, used: 0, records: vec![0; blocks].into() }
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "there are at most 256 blocks")]
@@ -88,12 +111,15 @@ impl Slab {
         self.free[block as usize / u64::BITS as usize] >> (block % u64::BITS) & 1 != 0
     }
 
-    fn is_full(&self) -> bool {
-        self.free == [0; WORDS]
+    /// Uses a free block for the record in `slot`.
+    fn take(&mut self, block: u32, slot: u32) {
+        self.free[block as usize / u64::BITS as usize] &= !(1 << (block % u64::BITS));
+        self.used += 1;
+        self.records[block as usize] = slot;
     }
 
-    fn used(&self) -> usize {
-        self.records.len() - self.free.iter().map(|word| word.count_ones() as usize).sum::<usize>()
+    fn is_full(&self) -> bool {
+        self.used as usize == self.records.len()
     }
 
     /// The slots of the records of all used blocks.
@@ -103,7 +129,7 @@ impl Slab {
 
     /// The slot of the record of the block that this byte of the page lies in.
     pub(crate) fn slot_at(&self, offset: u32) -> Option<u32> {
-        let block = offset / block_bytes(self.class);
+        let block = block_at(offset, self.class);
         let slot = self.records.get(block as usize)?;
         (!self.is_free(block)).then_some(*slot)
     }
@@ -121,7 +147,7 @@ impl Block {
     /// The block that begins at this byte of a region.
     pub(crate) fn at(offset: u32, class: u8) -> Self {
         let (page, within) = split(offset);
-        Self { page, number: within / block_bytes(class), class }
+        Self { page, number: block_at(within, class), class }
     }
 
     /// Whether a page has as many blocks.
@@ -144,48 +170,68 @@ pub(crate) fn split(offset: u32) -> (u32, u32) {
 #[derive(Debug, Clone)]
 pub(crate) struct Slabs {
     pages: RadixVec<Option<Arc<Slab>>>,
+    /// The page that was opened last and its index, until it is closed. The vector does not have it meanwhile.
+    hot: (u32, Option<Arc<Slab>>),
     /// By class: the pages that have a free block.
     open: Vec<BitSet>,
+    /// The page that was closed last, all its blocks free: the storage of the next one of its class.
+    closed: Option<Arc<Slab>>,
 }
 
 impl Default for Slabs {
     fn default() -> Self {
-        Self { pages: RadixVec::new(PAGE_BITS), open: vec![BitSet::empty(PAGE_BITS); BLOCK_BYTES.len()] }
+        let open = vec![BitSet::empty(PAGE_BITS); BLOCK_BYTES.len()];
+        Self { pages: RadixVec::new(PAGE_BITS), hot: (0, None), open, closed: None }
     }
 }
 
 impl Slabs {
     /// The page of blocks at a page of the region, if it is one.
+    #[inline]
     pub(crate) fn get(&self, page: u32) -> Option<&Slab> {
-        self.pages.get(page).as_deref()
+        match &self.hot {
+            (hot, Some(slab)) if *hot == page => Some(slab),
+            _ => self.pages.get(page).as_deref(),
+        }
     }
 
-    /// The lowest free block of the lowest page of a class that has one.
-    pub(crate) fn lowest_free(&self, class: u8) -> Option<Block> {
+    /// The lowest free block of the lowest page of a class that has one, and the frame of the page.
+    #[inline]
+    pub(crate) fn lowest_free(&self, class: u8) -> Option<(Block, Fragment)> {
         let page = self.open[usize::from(class)].first()?;
-        let number = self.get(page)?.lowest_free()?;
-        Some(Block { page, number, class })
+        let slab = self.get(page)?;
+        Some((Block { page, number: slab.lowest_free()?, class }, slab.frame))
     }
 
-    /// Makes a page one of blocks, all of them free.
-    pub(crate) fn open(&mut self, page: u32, class: u8, frame: Fragment) {
-        *self.pages.get_mut(page) = Some(Arc::new(Slab::new(class, frame)));
+    /// Makes a page one of blocks, and uses one of them for the record in `slot`.
+    pub(crate) fn open(&mut self, Block { page, number, class }: Block, frame: Fragment, slot: u32) {
+        let mut slab = match self.closed.take() {
+            Some(closed) if closed.class == class => closed,
+            _ => Arc::new(Slab::new(class, frame)),
+        };
+        let opened = Arc::make_mut(&mut slab);
+        opened.frame = frame;
+        opened.take(number, slot);
+        if let (before, Some(slab)) = mem::replace(&mut self.hot, (page, Some(slab))) {
+            *self.pages.get_mut(before) = Some(slab);
+        }
         self.open[usize::from(class)].insert(page);
     }
 
     /// Uses a free block for the record in `slot`.
+    #[inline]
     pub(crate) fn take(&mut self, Block { page, number, class }: Block, slot: u32) {
         let slab = self.slab_mut(page);
-        slab.free[number as usize / u64::BITS as usize] &= !(1 << (number % u64::BITS));
-        slab.records[number as usize] = slot;
+        slab.take(number, slot);
         if slab.is_full() {
             self.open[usize::from(class)].remove(page);
         }
     }
 
     /// Whether the block is the last one of its page that is used.
+    #[inline]
     pub(crate) fn is_last(&self, block: Block) -> bool {
-        self.get(block.page).is_some_and(|slab| slab.used() == 1)
+        self.get(block.page).is_some_and(|slab| slab.used == 1)
     }
 
     /// Gives a block back. If it was the last one, the page is none of blocks any more, and its frame is returned.
@@ -193,9 +239,10 @@ impl Slabs {
         let slab = self.slab_mut(page);
         let was_full = slab.is_full();
         slab.free[number as usize / u64::BITS as usize] |= 1 << (number % u64::BITS);
-        if slab.used() == 0 {
+        slab.used -= 1;
+        if slab.used == 0 {
             let frame = slab.frame;
-            *self.pages.get_mut(page) = None;
+            self.closed = self.place_mut(page).take();
             self.open[usize::from(class)].remove(page);
             return Some(frame);
         }
@@ -210,14 +257,28 @@ impl Slabs {
         self.slab_mut(page).frame = frame;
     }
 
+    /// The place of a page of blocks.
+    #[inline]
+    fn place_mut(&mut self, page: u32) -> &mut Option<Arc<Slab>> {
+        if self.hot.0 == page && self.hot.1.is_some() { &mut self.hot.1 } else { self.pages.get_mut(page) }
+    }
+
+    #[inline]
     fn slab_mut(&mut self, page: u32) -> &mut Slab {
-        Arc::make_mut(self.pages.get_mut(page).as_mut().expect("a block's page is one of blocks"))
+        Arc::make_mut(self.place_mut(page).as_mut().expect("a block's page is one of blocks"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_byte_of_a_page_lies_in_its_block() {
+        for (class, bytes) in (0..).zip(BLOCK_BYTES) {
+            assert!((0..4096).all(|offset| block_at(offset, class) == offset / bytes), "blocks of {bytes}");
+        }
+    }
 
     #[test]
     fn classes_ascend_and_waste_less_than_a_third() {

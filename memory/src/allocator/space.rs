@@ -131,9 +131,10 @@ impl Space {
                 if self.free_pages.members().contains(block.page) {
                     self.free_pages.remove(block.page, 1);
                     self.frames.take(fragments, block.page);
-                    self.slabs.open(block.page, block.class, fragments[0]);
+                    self.slabs.open(block, fragments[0], slot);
+                } else {
+                    self.slabs.take(block, slot);
                 }
-                self.slabs.take(block, slot);
             }
             Place::Pages { first, count } => {
                 self.free_pages.remove(first, count);

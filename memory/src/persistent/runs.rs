@@ -39,6 +39,9 @@ struct Runs {
 
 impl Runs {
     fn of_word(word: u64) -> Self {
+        if word == u64::MAX {
+            return Self::all(u64::BITS);
+        }
         let mut longest = 0;
         let mut shrinking = word;
         while shrinking != 0 {
@@ -46,6 +49,11 @@ impl Runs {
             longest += 1;
         }
         Self { head: word.trailing_ones(), tail: word.leading_ones(), longest }
+    }
+
+    /// Those of so many numbers that are all members.
+    fn all(length: u32) -> Self {
+        Self { head: length, tail: length, longest: length }
     }
 
     /// Those of two neighbours of these lengths.
@@ -151,10 +159,7 @@ impl RunSet {
         let Some(below) = level.checked_sub(1) else { return Runs::of_word(self.members.word(part)) };
         match *self.levels[below as usize].get(part) {
             Summary::Known(runs) => runs,
-            Summary::Full => {
-                let all = 1 << width_bits(level);
-                Runs { head: all, tail: all, longest: all }
-            }
+            Summary::Full => Runs::all(1 << width_bits(level)),
             Summary::Stale => {
                 let width = 1 << width_bits(below);
                 let first = part << LEVEL_BITS;

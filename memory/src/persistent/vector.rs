@@ -1,7 +1,7 @@
 //! A sparse persistent vector: a radix tree whose nodes are changed in place while no clone shares them.
 
-use std::array;
 use std::sync::Arc;
+use std::{array, mem, slice};
 
 /// Bits of an index that a level of the tree consumes.
 const BITS: u32 = 5;
@@ -13,25 +13,35 @@ pub(crate) struct RadixVec<T> {
     root: Node<T>,
     /// Levels of nodes; the lowest one has the entries.
     levels: u32,
+    /// The leaf that was changed last, with its number. The tree does not have it meanwhile: a further change of it needs no
+    /// way down and one reference count.
+    hot: Option<(u32, Leaf<T>)>,
     nothing: T,
 }
+
+type Leaf<T> = Arc<[T; FAN_OUT]>;
 
 #[derive(Debug, Clone)]
 enum Node<T> {
     Empty,
     Branch(Arc<[Self; FAN_OUT]>),
-    Leaf(Arc<[T; FAN_OUT]>),
+    Leaf(Leaf<T>),
 }
 
 impl<T: Clone + Default> RadixVec<T> {
     /// A vector of at least 2^`bits` entries; `bits` is at most 32.
     pub(crate) fn new(bits: u32) -> Self {
-        Self { root: Node::Empty, levels: bits.div_ceil(BITS).max(1), nothing: T::default() }
+        Self { root: Node::Empty, levels: bits.div_ceil(BITS).max(1), hot: None, nothing: T::default() }
     }
 
     /// The entry at `index`; the default behind the end.
     #[inline]
     pub(crate) fn get(&self, index: u32) -> &T {
+        if let Some((number, entries)) = &self.hot
+            && *number == index >> BITS
+        {
+            return &entries[place(index, 0)];
+        }
         if u64::from(index) >> (self.levels * BITS) != 0 {
             return &self.nothing;
         }
@@ -53,24 +63,49 @@ impl<T: Clone + Default> RadixVec<T> {
     /// If the vector is shorter.
     #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut T {
-        assert!(u64::from(index) >> (self.levels * BITS) == 0, "the index is within the vector");
-        let mut node = &mut self.root;
-        for level in (1..self.levels).rev() {
+        let number = index >> BITS;
+        if self.hot.as_ref().is_none_or(|hot| hot.0 != number) {
+            self.heat(number);
+        }
+        let (_, entries) = self.hot.as_mut().expect("a leaf was taken out of the tree");
+        &mut Arc::make_mut(entries)[place(index, 0)]
+    }
+
+    /// Puts the hot leaf back into the tree and takes another one out. If they are neighbours, that is one way down.
+    fn heat(&mut self, number: u32) {
+        assert!(u64::from(number) >> ((self.levels - 1) * BITS) == 0, "the index is within the vector");
+        let mut hot = self.hot.take();
+        if let Some((before, entries)) = hot.take_if(|hot| hot.0 >> BITS != number >> BITS) {
+            self.neighbours_mut(before)[place(before, 0)] = Node::Leaf(entries);
+        }
+        let neighbours = self.neighbours_mut(number);
+        if let Some((before, entries)) = hot {
+            neighbours[place(before, 0)] = Node::Leaf(entries);
+        }
+        let entries = match mem::replace(&mut neighbours[place(number, 0)], Node::Empty) {
+            Node::Leaf(entries) => entries,
+            Node::Empty | Node::Branch(_) => Arc::new(array::from_fn(|_| T::default())),
+        };
+        self.hot = Some((number, entries));
+    }
+
+    /// The places of a leaf and of those beside it.
+    fn neighbours_mut(&mut self, number: u32) -> &mut [Node<T>] {
+        let mut neighbours = slice::from_mut(&mut self.root);
+        for level in (0..self.levels - 1).rev() {
+            let node = match neighbours {
+                [root] => root,
+                nodes => &mut nodes[place(number, level + 1)],
+            };
             if let Node::Empty = node {
                 *node = Node::Branch(Arc::new(array::from_fn(|_| Node::Empty)));
             }
-            node = match node {
-                Node::Branch(children) => &mut Arc::make_mut(children)[place(index, level)],
+            neighbours = match node {
+                Node::Branch(children) => &mut Arc::make_mut(children)[..],
                 Node::Empty | Node::Leaf(_) => unreachable!("the upper levels have branches"),
             };
         }
-        if let Node::Empty = node {
-            *node = Node::Leaf(Arc::new(array::from_fn(|_| T::default())));
-        }
-        match node {
-            Node::Leaf(entries) => &mut Arc::make_mut(entries)[place(index, 0)],
-            Node::Empty | Node::Branch(_) => unreachable!("the lowest level has leaves"),
-        }
+        neighbours
     }
 }
 

@@ -14,9 +14,10 @@ pub(crate) struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    /// The pages of a range in a tree of `levels` levels that are stored.
+    /// The pages of a range in a tree of `levels` levels that are stored. For an empty tree nothing is allocated.
     pub(crate) fn new(node: &'a Node, levels: u32, range: Range<u32>) -> Self {
-        Self { stack: vec![(node, levels, 0)], range, only_missing: false }
+        let stack = if let Node::Empty = node { Vec::new() } else { vec![(node, levels, 0)] };
+        Self { stack, range, only_missing: false }
     }
 
     /// Those that are known by their hash only. Most trees have none: then nothing is allocated.

@@ -114,6 +114,7 @@ impl Twin {
             Action::Load | Action::Reserve => {
                 self.pay(if action == Action::Load { self.schedule.load } else { self.schedule.atomic }, 0);
                 self.check(a, 8, Access::Read)?;
+                self.cross(a);
                 self.pay_reads(&[(a, 8)]);
                 if action == Action::Reserve {
                     self.reserved = Some(a);
@@ -123,6 +124,7 @@ impl Twin {
             Action::Store => {
                 self.pay(self.schedule.store, 0);
                 self.check(a, 8, Access::Write)?;
+                self.cross(a);
                 self.write(&[(a, 8)], &b.to_le_bytes());
             }
             Action::StoreIfReserved => {
@@ -257,6 +259,11 @@ impl Twin {
     fn pay(&mut self, instructions: u64, memory: u64) {
         self.bill.instructions += instructions;
         self.bill.memory += memory;
+    }
+
+    /// Pays for eight bytes that lie in two pages.
+    fn cross(&mut self, address: u64) {
+        self.pay(0, u64::from(address % PAGE > PAGE - 8) * self.schedule.page_crossing);
     }
 
     /// Touches the pages of all ranges, which pay once each.

@@ -134,10 +134,12 @@ impl Twin {
         match action {
             Action::Load => {
                 check(&[(a, 8)], false)?;
+                self.cross(a);
                 self.touch(&[(a, 8)], &[]);
             }
             Action::Store => {
                 check(&[(a, 8)], true)?;
+                self.cross(a);
                 self.write(&[], &[(a, 8)], &b.to_le_bytes());
             }
             Action::Add => {
@@ -165,6 +167,11 @@ impl Twin {
             Action::Gather | Action::Scatter => self.batch(action, a, b, c)?,
         }
         Ok(())
+    }
+
+    /// Pays for eight bytes that lie in two pages.
+    fn cross(&mut self, address: u64) {
+        self.pay(&Operation::Crossing { accesses: u64::from(address % PAGE > PAGE - 8) });
     }
 
     fn batch(&mut self, action: Action, joined: u64, list: u64, count: u64) -> Result<(), Refused> {
