@@ -232,9 +232,9 @@ operations! {
             /// Pages among these that are of generative memory and that nobody has written.
             synthesized: u64,
         };
-        /// Loads and stores whose bytes lie in two pages, beyond their instructions.
+        /// Loads, stores, atomics and roots whose bytes lie in two pages, beyond their instructions.
         Crossing "crossing" {
-            /// Such loads and stores.
+            /// How many.
             accesses: u64,
         };
         /// An access through the second view of the substrate's segment, whose bytes are found one by one.

@@ -100,7 +100,7 @@ schedule! {
     fence: Base 1;
     /// `ecall` and `ebreak` themselves; what is called is charged on top.
     system: Base 2;
-    /// A load or store whose bytes lie in two pages, beyond its base.
+    /// A load, store, atomic or root whose bytes lie in two pages, beyond its base.
     page_crossing: Part 130, 0;
     /// Each byte of a load or store through the second view of the substrate's segment.
     view_byte: Part 14;

@@ -114,7 +114,7 @@ impl Twin {
             Action::Load | Action::Reserve => {
                 self.pay(if action == Action::Load { self.schedule.load } else { self.schedule.atomic }, 0);
                 self.check(a, 8, Access::Read)?;
-                self.cross(a);
+                self.cross(a, 8);
                 self.pay_reads(&[(a, 8)]);
                 if action == Action::Reserve {
                     self.reserved = Some(a);
@@ -124,7 +124,7 @@ impl Twin {
             Action::Store => {
                 self.pay(self.schedule.store, 0);
                 self.check(a, 8, Access::Write)?;
-                self.cross(a);
+                self.cross(a, 8);
                 self.write(&[(a, 8)], &b.to_le_bytes());
             }
             Action::StoreIfReserved => {
@@ -178,6 +178,7 @@ impl Twin {
                 self.check(a, 32, Access::Write)?;
                 let region = usize::try_from(b).ok();
                 let leaf = region.and_then(|region| self.leaves.get(region)).copied().unwrap_or_default();
+                self.cross(a, 32);
                 self.write(&[(a, 32)], &leaf);
             }
             Action::Gas => {
@@ -261,9 +262,9 @@ impl Twin {
         self.bill.memory += memory;
     }
 
-    /// Pays for eight bytes that lie in two pages.
-    fn cross(&mut self, address: u64) {
-        self.pay(0, u64::from(address % PAGE > PAGE - 8) * self.schedule.page_crossing);
+    /// Pays for so many bytes that lie in two pages.
+    fn cross(&mut self, address: u64, length: u64) {
+        self.pay(0, u64::from(address % PAGE + length > PAGE) * self.schedule.page_crossing);
     }
 
     /// Touches the pages of all ranges, which pay once each.

@@ -179,20 +179,23 @@ impl Naive {
                 crossing + touched
             }
             GasClass::Store => {
-                let range = (base.wrapping_add_signed(instruction.imm.into()), width(opcode));
-                self.crossing(range) + self.writes(range)
+                self.crossing_write((base.wrapping_add_signed(instruction.imm.into()), width(opcode)))
             }
             GasClass::Atomic if matches!(opcode, LrW | LrD) => {
                 self.reservation = Some((base, width(opcode)));
-                self.reads(&[(base, width(opcode))])
+                self.crossing((base, width(opcode))) + self.reads(&[(base, width(opcode))])
             }
             GasClass::Atomic if matches!(opcode, ScW | ScD) => {
                 let succeeds = self.reservation.take() == Some((base, width(opcode)));
-                if succeeds { self.writes((base, width(opcode))) } else { 0 }
+                if succeeds { self.crossing_write((base, width(opcode))) } else { 0 }
             }
-            GasClass::Atomic => self.writes((base, width(opcode))),
+            GasClass::Atomic => self.crossing_write((base, width(opcode))),
             _ => 0,
         }
+    }
+
+    fn crossing_write(&mut self, range: Range) -> u64 {
+        self.crossing(range) + self.writes(range)
     }
 
     /// What it costs that the bytes lie in two pages.
@@ -211,7 +214,7 @@ impl Naive {
         let (copied, target) = ([(b, c)], [(a, c)]);
         let schedule = &self.schedule;
         let (reads, writes, moved, byte_price): (&[Range], &[Range], &[Range], u64) = match opcode {
-            Opcode::M3Root => return self.writes((a, 32)),
+            Opcode::M3Root => return self.crossing_write((a, 32)),
             Opcode::M3Fill => (&[], &target, &[], schedule.fill_byte_64ths),
             Opcode::M3Copy => (&copied, &target, &copied, schedule.copy_byte_64ths),
             Opcode::M3Share => (&copied, &target, &copied, 0),

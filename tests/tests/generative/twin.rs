@@ -144,6 +144,7 @@ impl Twin {
             }
             Action::Add => {
                 check(&[(a, 8)], true)?;
+                self.cross(a);
                 let old = u64::from_le_bytes(self.peek(a, 8).try_into().unwrap());
                 self.write(&[], &[(a, 8)], &old.wrapping_add(b).to_le_bytes());
             }
