@@ -230,7 +230,7 @@ fn random_range(regions: &[Region], random: &mut Random) -> String {
         _ => random.below(PAGE_BYTES),
     };
     let start = page * PAGE_BYTES + within;
-    let limit = random.pick(&[1, 40, 400, 2 * PAGE_BYTES, 4 * PAGE_BYTES]);
+    let limit = random.pick(&[1, 40, 400, 2 * PAGE_BYTES, 4 * PAGE_BYTES, 8 * PAGE_BYTES]);
     let length = (1 + random.below(limit)).min(region.size - start);
     format!("{:#x}+{length}", region.number * REGION_BYTES + start)
 }
