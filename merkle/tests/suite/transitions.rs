@@ -354,22 +354,28 @@ fn places_that_do_not_exist_are_refused() {
     assert_eq!(prove(1, 3), Err(ProveTransitionError::Layout(behind)));
 }
 
+/// Why a proof of a transition between these roots is refused when it has been edited.
+fn refusal(
+    proof: &TransitionProof,
+    (old_root, new_root): (Hash, Hash),
+    edit: &dyn Fn(&mut TransitionProof),
+) -> TransitionError {
+    let mut edited = proof.clone();
+    edit(&mut edited);
+    edited.verify(&old_root, &new_root).unwrap_err()
+}
+
 /// Every rule of the verifier that stands before the multiproof, broken alone.
 #[test]
 fn malformed_proofs_are_refused_with_their_reason() {
     let (old, new, places) = sample();
-    let (old_root, new_root) = (root(&old), root(&new));
     let proof = TransitionProof::prove(&old, &new, places).unwrap();
-    let refused = |edit: &dyn Fn(&mut TransitionProof)| {
-        let mut edited = proof.clone();
-        edit(&mut edited);
-        edited.verify(&old_root, &new_root).unwrap_err()
-    };
+    let refused = |edit: &dyn Fn(&mut TransitionProof)| refusal(&proof, (root(&old), root(&new)), edit);
     let error = TransitionError::Version { version: 1 };
     assert_eq!(refused(&|proof| proof.version = 1), error);
     assert_eq!(refused(&|proof| proof.old_root[0] ^= 1), TransitionError::OtherOldRoot);
     assert_eq!(refused(&|proof| proof.new_root[0] ^= 1), TransitionError::OtherNewRoot);
-    assert_eq!(proof.verify(&new_root, &old_root), Err(TransitionError::OtherOldRoot));
+    assert_eq!(proof.verify(&root(&new), &root(&old)), Err(TransitionError::OtherOldRoot));
     assert_eq!(refused(&|proof| proof.changes.swap(0, 1)), TransitionError::Order { region: 1, page: 2 });
     let twice = |proof: &mut TransitionProof| proof.changes.insert(0, proof.changes[0]);
     assert_eq!(refused(&twice), TransitionError::Order { region: 1, page: 2 });
@@ -425,13 +431,8 @@ fn malformed_proofs_are_refused_with_their_reason() {
 #[test]
 fn malformed_records_and_counts_are_refused_with_their_reason() {
     let (old, new, places) = sample();
-    let (old_root, new_root) = (root(&old), root(&new));
     let proof = TransitionProof::prove(&old, &new, places).unwrap();
-    let refused = |edit: &dyn Fn(&mut TransitionProof)| {
-        let mut edited = proof.clone();
-        edit(&mut edited);
-        edited.verify(&old_root, &new_root).unwrap_err()
-    };
+    let refused = |edit: &dyn Fn(&mut TransitionProof)| refusal(&proof, (root(&old), root(&new)), edit);
     assert_eq!(refused(&|proof| proof.records.swap(1, 2)), TransitionError::RecordOrder { slot: 2 });
     let same = |proof: &mut TransitionProof| proof.records[1].new = proof.records[1].old;
     assert_eq!(refused(&same), TransitionError::RecordUnchanged { slot: 2 });

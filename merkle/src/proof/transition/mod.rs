@@ -57,7 +57,8 @@ pub struct PageChange {
     pub new: Hash,
 }
 
-/// A region that changes: its header, or pages in it. An absent one has a header of zeros.
+/// A region that changes: its header, or pages in it. An absent one has a header of zeros. The headers have no `generator`: that of
+/// a Generative region lies below a helper, so it is the same in both states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangedRegion {
     /// The region's number.
