@@ -12,6 +12,8 @@ const DATA: u64 = 0x4_0000;
 const DATA_BYTES: usize = 0x5000;
 /// Registers that hold addresses in the data; few instructions write them.
 const POINTERS: [u8; 4] = [8, 9, 18, 19];
+/// Registers that hold where allocations start; only `allocation` writes them.
+const ALLOCATIONS: [u8; 2] = [20, 21];
 /// Registers that the others compute with.
 const VALUES: [u8; 8] = [0, 5, 6, 7, 10, 11, 14, 15];
 /// The most instructions of a program.
@@ -95,6 +97,10 @@ fn instruction(code: &mut Vec<u8>, choices: &mut Choices<'_>) {
         base(code, Opcode::Ecall, 0, 0, 0, 0);
         return;
     }
+    if choices.is_one_in(16) {
+        allocation(code, choices);
+        return;
+    }
     let is_compressed = choices.is_one_in(3);
     let form = choices.pick(Compressed::ALL);
     let opcode = match (is_compressed, choices.is_one_in(2)) {
@@ -108,6 +114,54 @@ fn instruction(code: &mut Vec<u8>, choices: &mut Choices<'_>) {
     } else if let Ok(bits) = encode(instruction) {
         code.extend(bits.to_le_bytes());
     }
+}
+
+/// One operation of the allocator or on whole ranges, such that most succeed.
+fn allocation(code: &mut Vec<u8>, choices: &mut Choices<'_>) {
+    const SIZE: u8 = 28;
+    const WORD: u8 = 29;
+    const RESULT: u8 = 10;
+    let start = choices.pick(&ALLOCATIONS);
+    let [to, from] = [choices.pick(&POINTERS), choices.pick(&POINTERS)];
+    let size = choices.pick(&[1, 64, 256, 2047, 0x1000, 0x3000, 0x1_1000]);
+    constant(code, SIZE, size);
+    match choices.below(12) {
+        0..5 => {
+            let kind = choices.pick(&[3, 4, 4, 6, 7]);
+            // Some of contiguous, shared, pinned, atomic, protected, temporary; executable is read-only.
+            let flags = choices.pick(&[0, 0, 1, 2, 4, 16, 64, 128, 133, 32, 40]);
+            constant(code, WORD, kind | flags << 8);
+            base(code, Opcode::M3Alloc, start, SIZE, WORD, 0);
+            base(code, Opcode::Addi, to, start, 0, choices.pick(&[32, 64, 0]));
+        }
+        5 => base(code, Opcode::M3Free, RESULT, start, 0, 0),
+        6 => {
+            base(code, Opcode::M3Resize, start, start, SIZE, 0);
+            base(code, Opcode::Addi, to, start, 0, 32);
+        }
+        7 => {
+            constant(code, WORD, i32::from(choices.byte()) % 16);
+            base(code, Opcode::M3Query, RESULT, start, WORD, 0);
+        }
+        8 => {
+            base(code, Opcode::Srli, WORD, start, 0, 32);
+            base(code, Opcode::M3Compact, RESULT, WORD, 0, 0);
+        }
+        9 => base(code, Opcode::M3Fill, to, WORD, SIZE, 0),
+        10 => {
+            let [to, from] = [choices.pick(&ALLOCATIONS), choices.pick(&ALLOCATIONS)];
+            constant(code, SIZE, 0x1000);
+            base(code, Opcode::M3Share, to, from, SIZE, 0);
+        }
+        _ => base(code, Opcode::M3Copy, to, from, SIZE, 0),
+    }
+}
+
+/// Sets a register to a number.
+fn constant(code: &mut Vec<u8>, register: u8, value: i32) {
+    let low = (value << 20) >> 20;
+    base(code, Opcode::Lui, register, 0, 0, value - low);
+    base(code, Opcode::Addi, register, register, 0, low);
 }
 
 /// What contracts are made of.

@@ -24,6 +24,13 @@ pub(crate) struct Op {
     pub(crate) length: u8,
 }
 
+impl Op {
+    /// An instruction of so many bytes.
+    pub(crate) fn new(instruction: Instruction, length: u8) -> Self {
+        Self { instruction, price: PriceSlot::of(instruction), length }
+    }
+}
+
 /// What stands at a position of a code page.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Slot {
@@ -139,8 +146,7 @@ fn decode_slot(low: [u8; 2], high: Option<[u8; 2]>) -> Slot {
     };
     match decode(bits) {
         Ok(decoded) => {
-            let instruction = decoded.instruction();
-            Slot::Op(Op { instruction, price: PriceSlot::of(instruction), length: decoded.length() })
+            Slot::Op(Op::new(decoded.instruction(), decoded.length()))
         }
         Err(_) => Slot::Illegal(bits),
     }

@@ -25,7 +25,7 @@ fn set_less_than(a: u64, b: u64) -> u64 {
 impl<H: Host + ?Sized> Run<'_, H> {
     /// Carries out one instruction: charges it and goes on behind it, or says why not.
     #[allow(clippy::too_many_lines, reason = "one line for each instruction")]
-    pub(super) fn execute(&mut self, op: Op) -> Result<(), Stop> {
+    pub(crate) fn execute(&mut self, op: Op) -> Result<(), Stop> {
         match op.instruction.opcode {
             // RV64I: upper immediates, jumps and branches
             Opcode::Lui => self.lui(op),

@@ -144,6 +144,9 @@ impl<H: Host + ?Sized> Run<'_, H> {
     /// What it costs to touch pages for the first time in a call.
     #[cold]
     fn touch_cost(&self, touches: Touches) -> Charge {
+        if touches == Touches::default() {
+            return Charge::default();
+        }
         let Touches { first_reads, first_writes, synthesized, view_bytes } = touches;
         let schedule = self.prices.schedule();
         let pages = schedule.cost(&Operation::Touch {

@@ -242,20 +242,19 @@ impl ThreadedCode {
                     placeholder(arena, pc, own, is_second)
                 }))
             };
-            let none = Word::value(0);
+            let instruction = || Word::instruction(draft);
             let (first, second) = match draft.kind {
                 Kind::Straight => {
                     let far = drafts.get(place + 1).filter(|next| draft.is_far_with(next));
                     let value = straight_value(draft);
-                    let second =
-                        far.map_or(none, |jump| target(value.wrapping_add(jump.immediate()) & !1, true));
-                    (Word::value(value), second)
+                    let target = |jump: &Draft| target(value.wrapping_add(jump.immediate()) & !1, true);
+                    (Word::value(value), far.map_or_else(instruction, target))
                 }
                 Kind::Branch => (target(draft.relative(), false), target(draft.end(), true)),
                 Kind::Jump => (target(draft.relative(), false), Word::value(draft.end())),
                 Kind::JumpRegister => (Word::value(draft.immediate()), Word::value(draft.end())),
-                Kind::Link => (target(draft.pc, false), none),
-                Kind::Slow => (none, Word::value(0)),
+                Kind::Link => (target(draft.pc, false), instruction()),
+                Kind::Slow => (Word::value(draft.immediate()), instruction()),
             };
             let instruction = draft.instruction;
             write(

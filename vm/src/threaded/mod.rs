@@ -76,7 +76,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
         match context.reason {
             Reason::Running | Reason::Elsewhere => Ok(()),
             Reason::Unpaid => self.step_to_the_end(),
-            Reason::Slow => self.step(),
+            Reason::Slow => self.step_of(end.op),
             Reason::Miss => self.access_by_step(end.op),
             Reason::Unresolved => {
                 self.resolve_target(threaded, end.op);
@@ -114,9 +114,17 @@ impl<H: Host + ?Sized> Run<'_, H> {
     /// A load or store that touches a page first, or whose page is not at hand. It is then, if there is one.
     fn access_by_step(&mut self, op: OpPointer) -> Result<(), Stop> {
         let address = Registers::new(self.call.cpu.registers_mut()).get(op.rs1()).wrapping_add(op.value());
-        self.step()?;
+        self.step_of(op)?;
         self.call.memory.make_fast(address);
         Ok(())
+    }
+
+    /// Executes what stands at the pc, which is that of `op`.
+    fn step_of(&mut self, op: OpPointer) -> Result<(), Stop> {
+        match op.instruction() {
+            Some(instruction) => self.execute(instruction),
+            None => self.step(),
+        }
     }
 
     /// Connects what led to a placeholder with the code there, unless it is outside of all code.

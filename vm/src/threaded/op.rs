@@ -15,8 +15,11 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use travertine_memory::FastPages;
+use travertine_opcodes::{Instruction, Opcode};
 
+use super::block::Draft;
 use super::code::Table;
+use crate::code;
 
 /// Carries out one operation or a few, then the next ones in tail position, until the chain ends.
 ///
@@ -56,6 +59,11 @@ impl Word {
 
     pub(super) const fn target(target: OpPointer) -> Self {
         Self { target: ManuallyDrop::new(AtomicPtr::new(target.0.as_ptr())) }
+    }
+
+    /// The opcode and the length: what the registers and the immediate lack of an [`OpPointer::instruction`].
+    pub(super) fn instruction(draft: &Draft) -> Self {
+        Self::value(u64::from_le_bytes([draft.instruction.opcode as u8, draft.length, 0, 0, 0, 0, 0, 0]))
     }
 }
 
@@ -175,6 +183,18 @@ impl OpPointer {
         let word = if is_second { &self.op().second } else { &self.op().first };
         // SAFETY: the caller names an operation that has this target.
         unsafe { word.target.store(target.0.as_ptr(), Ordering::Release) }
+    }
+
+    /// What the reference engine executes here, unless that must be found out: of a slow operation, a load or a store, whose
+    /// second word is a [`Word::instruction`].
+    pub(super) fn instruction(self) -> Option<code::Op> {
+        let [opcode, length, ..] = self.second_value().to_le_bytes();
+        let opcode = *Opcode::ALL.get(usize::from(opcode)).filter(|_| length > 0)?;
+        let [imm @ .., _, _, _, _] = self.value().to_le_bytes();
+        let Op { rd, rs1, rs2, .. } = self.op();
+        let instruction =
+            Instruction { opcode, rd: rd.0, rs1: rs1.0, rs2: rs2.0, imm: i32::from_le_bytes(imm) };
+        Some(code::Op::new(instruction, length))
     }
 
     /// The operation behind a straight one.
