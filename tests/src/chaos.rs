@@ -47,6 +47,9 @@ pub fn program(bytes: &[u8]) -> Vec<u8> {
     let mut choices = Choices(bytes);
     let mut code = Vec::new();
     prologue(&mut code, &mut choices);
+    for _ in 0..choices.below(4) {
+        allocation(&mut code, &mut choices);
+    }
     for _ in 0..MAX_INSTRUCTIONS {
         if choices.0.is_empty() {
             break;
@@ -83,15 +86,24 @@ fn prologue(code: &mut Vec<u8>, choices: &mut Choices<'_>) {
 }
 
 fn instruction(code: &mut Vec<u8>, choices: &mut Choices<'_>) {
-    if choices.is_one_in(40) {
+    if choices.is_one_in(100) {
         code.extend([choices.byte(), choices.byte()]);
         return;
     }
     if choices.is_one_in(24) {
-        let number = choices.pick(&[64, 93, 0x7ff, 0, 0x700]);
+        // 0x400 and 0x420 become numbers of the embedder's range, of which the lowest bits say what moves.
+        let (number, shift, low) = choices.pick(&[
+            (64, 0, 0),
+            (93, 0, 0),
+            (0, 0, 0),
+            (0x400, 5, 0),
+            (0x400, 5, 3),
+            (0x420, 5, 1),
+            (0x420, 5, 2),
+        ]);
         base(code, Opcode::Addi, 17, 0, 0, number);
-        // 0x700 becomes a number of the embedder's range.
-        base(code, Opcode::Slli, 17, 17, 0, choices.pick(&[0, 0, 5, 4]));
+        base(code, Opcode::Slli, 17, 17, 0, shift);
+        base(code, Opcode::Addi, 17, 17, 0, low);
         base(code, Opcode::Addi, 10, POINTERS[0], 0, 0);
         base(code, Opcode::Addi, 11, POINTERS[1], 0, 8);
         base(code, Opcode::Ecall, 0, 0, 0, 0);

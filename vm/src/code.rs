@@ -145,9 +145,7 @@ fn decode_slot(low: [u8; 2], high: Option<[u8; 2]>) -> Slot {
         (false, None) => return Slot::Cut,
     };
     match decode(bits) {
-        Ok(decoded) => {
-            Slot::Op(Op::new(decoded.instruction(), decoded.length()))
-        }
+        Ok(decoded) => Slot::Op(Op::new(decoded.instruction(), decoded.length())),
         Err(_) => Slot::Illegal(bits),
     }
 }
