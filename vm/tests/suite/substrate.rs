@@ -36,7 +36,7 @@ fn script(steps: &[Step], end: Vec<u8>) -> (Vec<Vec<u8>>, Vec<u8>) {
         code.push(match opcode {
             Opcode::Sd | Opcode::Sb => s(*opcode, A0, A2, 0),
             Opcode::Ld | Opcode::Lbu => i(*opcode, A2, A0, 0),
-            Opcode::M3Free | Opcode::LrD => r(*opcode, A2, A0, ZERO),
+            Opcode::M3Free | Opcode::M3Compact | Opcode::LrD => r(*opcode, A2, A0, ZERO),
             Opcode::M3Root => r(*opcode, A0, A1, ZERO),
             Opcode::M3Alloc | Opcode::ScD | Opcode::AmoaddD => r(*opcode, A2, A0, A1),
             _ => r(*opcode, A0, A1, A2),
@@ -223,6 +223,31 @@ fn counters_are_live_in_the_call_and_settle_with_it() {
         NodeField::ALL.map(|field| memory.node_counter(3, field).unwrap()),
         [0, 0, 10_000, 0, 0, 0, 0, 0]
     );
+}
+
+#[test]
+fn a_compaction_counts_the_frames_that_it_moves() {
+    const PLANE: u64 = 65_536;
+    let allocations = [PLANE - 4096, 4096, 4096].map(|size| (Opcode::M3Alloc, [size, HEAP, 0]));
+    let (_, _, starts) = run_script(&allocations);
+    let region = starts[0] >> 32;
+    let [compactions, released] = [NodeField::Compactions as u64, NodeField::Refunds as u64]
+        .map(|field| 0xF0_5000_0000 + region * 64 + field * 8);
+    // The last one, alone in the second plane, moves into what the first has left.
+    let compact = [
+        (Opcode::M3Compact, [region, 0, 0]),
+        (Opcode::M3Free, [starts[0], 0, 0]),
+        (Opcode::Ld, [compactions, 0, 0]),
+        (Opcode::M3Compact, [region, 0, 0]),
+        (Opcode::Ld, [compactions, 0, 0]),
+        (Opcode::Ld, [EDGES + (region * 256 + region) * 8, 0, 0]),
+        (Opcode::Ld, [released, 0, 0]),
+    ];
+    let (machine, settlement, answers) = run_script(&[&allocations[..], &compact].concat());
+    let region = u8::try_from(region).unwrap();
+    assert_eq!(answers[3..], [0, 0, 0, PLANE, 1, 1, settlement.receipt.refund]);
+    let within = machine.state().memory().transfers(region, region);
+    assert_eq!(within, Ok(Transfers { count: 1, bytes: 4096 }));
 }
 
 #[test]
