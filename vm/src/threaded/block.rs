@@ -225,7 +225,7 @@ impl Block {
             let three = next.zip(last).and_then(|(next, last)| draft.fused_with_two(next, last));
             let ways = [(Some(draft.single()), 1), (two, 2), (three, 3)];
             let ways = ways.into_iter().filter_map(|(handler, count)| Some((handler?, count)));
-            let ways: Vec<(Handler, usize)> = ways.chain(sequences::of(&drafts[place..])).collect();
+            let ways = ways.chain(sequences::of(&drafts[place..]));
             let possible = ways.into_iter().map(|(handler, count)| (handler, calls[place + count]));
             // Of equal ways the last one, which does the most at once.
             let best = possible.rev().min_by_key(|&(_, behind)| behind);

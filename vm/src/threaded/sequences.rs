@@ -1,6 +1,8 @@
 //! Longer sequences with a handler of their own: what compilers make of functions' ends, arrays, switches, multi-word
 //! arithmetic and hashing, found by looking at which handlers hot loops call.
 
+use std::sync::LazyLock;
+
 use travertine_opcodes::Opcode;
 
 use super::block::{Draft, Kind};
@@ -152,9 +154,17 @@ sequences! {
 }
 
 /// The handlers of sequences that `drafts` begin with, and how many operations each carries out.
-pub(super) fn of(drafts: &[Draft]) -> impl Iterator<Item = (Handler, usize)> {
-    ROWS.iter().filter(|row| row.begins(drafts)).map(|row| (row.handler, row.opcodes.len()))
+pub(super) fn of(drafts: &[Draft]) -> impl DoubleEndedIterator<Item = (Handler, usize)> {
+    let first = drafts.first().and_then(Draft::fusible);
+    let rows = first.map_or(&[][..], |first| &BY_FIRST[first as usize]);
+    rows.iter().filter(|row| row.begins(drafts)).map(|row| (row.handler, row.opcodes.len()))
 }
+
+/// The rows by their first opcode: decoding asks for each instruction.
+static BY_FIRST: LazyLock<Vec<Vec<&Row>>> = LazyLock::new(|| {
+    let rows = |&first: &Opcode| ROWS.iter().filter(|row| row.opcodes[0] == first).collect();
+    Opcode::ALL.iter().map(rows).collect()
+});
 
 impl Row {
     fn begins(&self, drafts: &[Draft]) -> bool {
