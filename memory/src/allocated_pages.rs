@@ -55,12 +55,18 @@ impl Memory {
         page
     }
 
+    /// Pages that the call stores to first when the allocator zeroes a block at an address: the block's page, or none.
+    #[inline]
+    pub(crate) fn plan_zeroing(&mut self, address: u64) -> Result<u32, Fault> {
+        if self.working.recent_store(address >> PAGE_OFFSET_BITS).is_some() {
+            return Ok(0);
+        }
+        Ok(self.plan_touch(address, Access::Write)?.first_writes)
+    }
+
     /// What the allocator touches first when it reads or writes in the page of an address, whatever the permissions. The page
     /// is loaded if it is missing.
     pub(crate) fn plan_touch(&mut self, address: u64, access: Access) -> Result<Touches, Fault> {
-        if access == Access::Write && self.working.recent_store(address >> PAGE_OFFSET_BITS).is_some() {
-            return Ok(Touches::default());
-        }
         let at = Address::new(address).expect("the allocator's addresses have 40 bits");
         let (region, page) = (at.region(), at.page());
         self.stage_missing(address, Pages { region, first: page, last: page }, access)?;
@@ -76,6 +82,7 @@ impl Memory {
     }
 
     /// Zeroes planned bytes of the allocator's, which lie in one page.
+    #[inline]
     pub(crate) fn fill_zeros(&mut self, address: u64, length: u64) {
         let number = address >> PAGE_OFFSET_BITS;
         let recent = self.working.recent_store(number);

@@ -16,8 +16,9 @@ use crate::cap::DataCap;
 use crate::fault::Access;
 use crate::memory::Memory;
 use crate::page::PageSlot;
+use crate::persistent::Rest;
 use crate::plan::Touches;
-use crate::region::{FrameBudget, Region};
+use crate::region::{FrameBudget, Region, RegionKind};
 use crate::substrate::Edges;
 use crate::working_set::page_number;
 
@@ -26,7 +27,7 @@ use crate::working_set::page_number;
 #[must_use = "nothing is allocated before the plan is committed"]
 pub struct AllocationPlan {
     grant: GrantPlan,
-    touches: Touches,
+    first_writes: u32,
     epoch: u64,
 }
 
@@ -38,7 +39,7 @@ impl AllocationPlan {
 
     /// The planes of the kind of region.
     pub fn planes(&self) -> PlaneChange {
-        self.grant.planes
+        self.grant.planes()
     }
 
     /// Planes beyond the first that the frames are gathered from; 0 if they are not gathered.
@@ -58,7 +59,7 @@ impl AllocationPlan {
 
     /// Pages that are touched first because a block of them is zeroed.
     pub fn touches(&self) -> Touches {
-        self.touches
+        Touches { first_writes: self.first_writes, ..Touches::default() }
     }
 }
 
@@ -67,7 +68,7 @@ impl AllocationPlan {
 #[must_use = "nothing is freed before the plan is committed"]
 pub struct FreePlan {
     freed: FreedPlace,
-    touches: Touches,
+    first_writes: u32,
     epoch: u64,
 }
 
@@ -79,7 +80,7 @@ impl FreePlan {
 
     /// Pages that are touched first because a block of them is zeroed.
     pub fn touches(&self) -> Touches {
-        self.touches
+        Touches { first_writes: self.first_writes, ..Touches::default() }
     }
 }
 
@@ -161,32 +162,30 @@ impl Memory {
     ///
     /// # Errors
     /// If the request is refused, or this node lacks a page that is to be zeroed in part.
+    #[inline]
     pub fn plan_allocation(
         &mut self,
         request: &AllocationRequest,
         prices: &dyn AllocationPrices,
     ) -> Result<AllocationPlan, AllocationFailure> {
-        let regions = &self.regions;
-        let grant = self.allocator.plan_grant(request, prices, |region| regions.contains_key(&region))?;
-        let touches = match grant.zeroed() {
-            Some(_) => self.plan_touch(grant.address().packed(), Access::Write)?,
-            None => Touches::default(),
+        let grant = self.allocator.plan_grant(request, prices, &self.regions)?;
+        let first_writes = match grant.zeroed() {
+            Some(_) => self.plan_zeroing(grant.address().packed())?,
+            None => 0,
         };
-        Ok(AllocationPlan { grant, touches, epoch: self.epoch })
+        Ok(AllocationPlan { grant, first_writes, epoch: self.epoch })
     }
 
     /// Allocates as planned and returns the address. Plans made before are void. The memory reads as zeros.
     ///
     /// # Panics
     /// If the plan is void: an error of the embedder.
+    #[inline]
     pub fn allocate(&mut self, plan: AllocationPlan) -> Address {
         let AllocationPlan { grant, epoch, .. } = plan;
         self.begin_change(epoch);
         if let Some((region, kind)) = grant.opens() {
-            let cap = DataCap::empty(REGION_BYTES).expect("a region can have its full size");
-            let region_of_kind = Region::new(kind, kind.default_permissions(), cap);
-            let opened = region_of_kind.expect("the allocator opens regions of kinds that can be mapped");
-            self.regions.insert(region, opened.with_budget(FrameBudget { planes: 0, recency: 0 }));
+            self.open_region(region, kind);
         }
         let zeroed = grant.zeroed();
         let address = self.allocator.grant(grant);
@@ -202,19 +201,21 @@ impl Memory {
     /// # Errors
     /// If the address is not that of an allocation's first byte, the allocation is protected from the program, or this node lacks
     /// a page that is to be zeroed in part.
+    #[inline]
     pub fn plan_free(&mut self, address: u64, owner: &Hash) -> Result<FreePlan, AllocationFailure> {
         let freed = self.allocator.plan_free(address, owner)?;
-        let touches = match freed.zeroed() {
-            Some(_) => self.plan_touch(address, Access::Write)?,
-            None => Touches::default(),
+        let first_writes = match freed.zeroed() {
+            Some(_) => self.plan_zeroing(address)?,
+            None => 0,
         };
-        Ok(FreePlan { freed, touches, epoch: self.epoch })
+        Ok(FreePlan { freed, first_writes, epoch: self.epoch })
     }
 
     /// Frees as planned. The bytes are zeroed. Plans made before are void.
     ///
     /// # Panics
     /// If the plan is void: an error of the embedder.
+    #[inline]
     pub fn free(&mut self, plan: FreePlan) {
         let FreePlan { freed, epoch, .. } = plan;
         self.begin_change(epoch);
@@ -324,7 +325,7 @@ impl Memory {
     ///
     /// # Errors
     /// If the region is not the allocator's.
-    pub fn plan_compaction(&self, region: u64, limit: u32) -> Result<CompactionPlan, AllocationError> {
+    pub fn plan_compaction(&mut self, region: u64, limit: u32) -> Result<CompactionPlan, AllocationError> {
         let mut plan = self.allocator.plan_compaction(region, limit)?;
         plan.epoch = self.epoch;
         Ok(plan)
@@ -362,19 +363,32 @@ impl Memory {
         for (region, budget) in self.allocator.budgets() {
             self.regions.get_mut(&region).expect("the allocator's regions are there").set_budget(budget);
         }
-        self.allocator.records.prune();
+        self.allocator.rest();
     }
 
+    #[cold]
+    fn open_region(&mut self, region: u8, kind: RegionKind) {
+        let cap = DataCap::empty(REGION_BYTES).expect("a region can have its full size");
+        let opened = Region::new(kind, kind.default_permissions(), cap);
+        let opened = opened.expect("the allocator opens regions of kinds that can be mapped");
+        self.regions.insert(region, opened.with_budget(FrameBudget { planes: 0, recency: 0 }));
+    }
+
+    #[inline]
     fn begin_change(&mut self, epoch: u64) {
         assert!(epoch == self.epoch, "a plan is committed before anything else changes");
         self.epoch += 1;
     }
 
+    #[inline]
     fn free_place(&mut self, freed: &FreedPlace) {
         if let Some(length) = freed.zeroed() {
             self.fill_zeros(Address::from_linear(freed.region, freed.place.offset()).packed(), length);
         }
-        self.drop_pages(freed.region, freed.dropped_pages());
+        let dropped = freed.dropped_pages();
+        if !dropped.is_empty() {
+            self.drop_pages(freed.region, dropped);
+        }
         self.allocator.free(freed);
     }
 

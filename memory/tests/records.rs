@@ -114,7 +114,7 @@ enum Operation {
     Replace(u32, u64),
     Remove(u32),
     RemoveRange(u32, u32),
-    Prune,
+    Rest,
     Root,
     /// Goes on with a clone, and later back to this.
     Clone,
@@ -141,7 +141,7 @@ fn any_operation() -> impl Strategy<Value = Operation> {
         3 => (any_slot(), seed).prop_map(|(slot, seed)| Operation::Replace(slot, seed)),
         4 => any_slot().prop_map(Operation::Remove),
         1 => (0..100_u32, 1..150_u32).prop_map(|(first, count)| Operation::RemoveRange(first, count)),
-        1 => Just(Operation::Prune),
+        1 => Just(Operation::Rest),
         2 => Just(Operation::Root),
         1 => Just(Operation::Clone),
         1 => Just(Operation::Revert),
@@ -201,7 +201,7 @@ proptest! {
                         prop_assert_eq!(list.remove(slot), twin.remove(&slot));
                     }
                 }
-                Operation::Prune => list.prune(),
+                Operation::Rest => list.rest(),
                 Operation::Root => check(&list, &twin),
                 Operation::Clone => kept.push((list.clone(), twin.clone(), list.root())),
                 Operation::Revert => {

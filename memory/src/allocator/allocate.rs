@@ -1,7 +1,7 @@
 //! Allocating and freeing: the plan, and what commits it.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use travertine_merkle::layout::ALLOCATIONS_LIMIT;
 use travertine_merkle::{Hash, ZERO_HASH};
@@ -9,14 +9,14 @@ use travertine_merkle::{Hash, ZERO_HASH};
 use super::error::AllocationError;
 use super::frames::{Placement, Pricing, extra_planes};
 use super::promotion::PromotionPlan;
-use super::record::{Allocation, AllocationFlags};
-use super::regions::{Candidate, Chosen};
-use super::request::{AllocationPrices, AllocationRequest, is_block, page_count};
+use super::record::{Allocation, AllocationFlags, Fragment};
+use super::regions::{Candidate, Chosen, default_region};
+use super::request::{AllocationPrices, AllocationRequest, ends_with_call, is_block, is_movable, page_count};
 use super::slabs::{Block, class_of};
 use super::space::{Place, Space};
-use super::{Allocator, PlaneChange};
+use super::{Allocator, PlaneChange, kind_index};
 use crate::Address;
-use crate::region::RegionKind;
+use crate::region::{Region, RegionKind};
 
 /// A place that a request could have.
 #[derive(Debug, Clone)]
@@ -29,21 +29,30 @@ pub(crate) struct GrantPlan {
     /// Whether the place is a block of a page that others have blocks of.
     pub(crate) shares_page: bool,
     pub(crate) placement: Placement,
-    pub(crate) planes: PlaneChange,
-    pub(crate) promotion_cost: u64,
+    /// Planes of all regions of the kind, before.
+    planes: u64,
+    promotion_cost: u64,
 }
 
 impl GrantPlan {
+    #[inline]
     pub(crate) fn address(&self) -> Address {
         Address::from_linear(self.candidate.region, self.place.offset())
     }
 
+    /// The planes of the kind of region.
+    pub(crate) fn planes(&self) -> PlaneChange {
+        PlaneChange::grown(self.request.kind, self.planes, self.placement.growth)
+    }
+
     /// The region that is opened for the request, if one is.
+    #[inline]
     pub(crate) fn opens(&self) -> Option<(u8, RegionKind)> {
         self.candidate.is_new.then_some((self.candidate.region, self.request.kind))
     }
 
     /// Bytes from the start on that are to be zeroed. A page that nobody had is zero.
+    #[inline]
     pub(crate) fn zeroed(&self) -> Option<u64> {
         self.shares_page.then(|| self.place.block_bytes()).flatten()
     }
@@ -74,6 +83,7 @@ pub(crate) struct FreePlan {
 
 impl FreePlan {
     /// Whole pages that are given back.
+    #[inline]
     pub(crate) fn dropped_pages(&self) -> Range<u32> {
         if self.shares_page { 0..0 } else { self.place.pages() }
     }
@@ -84,6 +94,7 @@ impl FreePlan {
     }
 
     /// Bytes from the start on that are to be zeroed. A page that is given back is dropped.
+    #[inline]
     pub(crate) fn zeroed(&self) -> Option<u64> {
         self.shares_page.then(|| self.place.block_bytes()).flatten()
     }
@@ -96,22 +107,35 @@ pub(crate) struct Found {
     pub(crate) placement: Placement,
 }
 
+/// A block that is had without more planes, and the frame of its page.
+pub(crate) struct FoundBlock {
+    block: Block,
+    frame: Fragment,
+    shares_page: bool,
+}
+
+impl From<FoundBlock> for Found {
+    #[inline]
+    fn from(FoundBlock { block, frame, shares_page }: FoundBlock) -> Self {
+        Self { place: Place::Block(block), shares_page, placement: Placement::simple(frame) }
+    }
+}
+
 impl Space {
     /// The block that so many bytes with these flags get without more planes, of a page that others have blocks of if there is
     /// one.
     #[inline]
-    pub(crate) fn find_block(&self, size: u64, flags: AllocationFlags) -> Option<Found> {
+    pub(crate) fn find_block(&self, size: u64, flags: AllocationFlags) -> Option<FoundBlock> {
         if !is_block(size, flags) {
             return None;
         }
         let class = class_of(size);
         if let Some((block, frame)) = self.slabs.lowest_free(class) {
-            let placement = Placement::simple(frame);
-            return Some(Found { place: Place::Block(block), shares_page: true, placement });
+            return Some(FoundBlock { block, frame, shares_page: true });
         }
         let page = self.free_pages.members().first()?;
-        let placement = self.frames.place_in_plane(1)?;
-        Some(Found { place: Place::Block(Block { page, number: 0, class }), shares_page: false, placement })
+        let frame = self.frames.place_in_plane(1)?;
+        Some(FoundBlock { block: Block { page, number: 0, class }, frame, shares_page: false })
     }
 
     /// A place for so many bytes with these flags, with its frames, and none that is in use is touched. Blocks that
@@ -137,18 +161,52 @@ impl Space {
 }
 
 impl Allocator {
-    /// Finds a place for a request. `is_foreign` says which regions belong to others.
+    /// Finds a place for a request among these regions, of which some are others'.
     #[inline]
     pub(crate) fn plan_grant(
         &mut self,
         request: &AllocationRequest,
         prices: &dyn AllocationPrices,
-        is_foreign: impl Fn(u8) -> bool,
+        regions: &BTreeMap<u8, Region>,
     ) -> Result<GrantPlan, AllocationError> {
         request.check()?;
         if u64::from(self.records.len()) == ALLOCATIONS_LIMIT {
             return Err(AllocationError::TooManyAllocations);
         }
+        // What most requests get, without a detour.
+        let plan = if let Some((region, found)) = self.find_first_block(request) {
+            self.check_frame_limit(u32::from(!found.shares_page))?;
+            GrantPlan {
+                request: *request,
+                candidate: Candidate { region, is_new: false },
+                regions: 1,
+                place: Place::Block(found.block),
+                shares_page: found.shares_page,
+                placement: Placement::simple(found.frame),
+                planes: self.planes[kind_index(request.kind)],
+                promotion_cost: 0,
+            }
+        } else {
+            self.plan_place(request, prices, regions)?
+        };
+        Ok(plan)
+    }
+
+    /// The block that a request gets in the region that is asked first, if that is open.
+    #[inline]
+    fn find_first_block(&self, request: &AllocationRequest) -> Option<(u8, FoundBlock)> {
+        let region = request.region.or(default_region(request.kind))?;
+        let space = self.space(region).filter(|space| space.kind == request.kind)?;
+        Some((region, space.find_block(request.size, request.flags)?))
+    }
+
+    /// Finds a place anywhere.
+    fn plan_place(
+        &mut self,
+        request: &AllocationRequest,
+        prices: &dyn AllocationPrices,
+        regions: &BTreeMap<u8, Region>,
+    ) -> Result<GrantPlan, AllocationError> {
         let pricing = self.pricing(prices, request.kind);
         let serve = |allocator: &mut Self, candidate: Candidate| {
             let (size, flags) = (request.size, request.flags);
@@ -156,13 +214,16 @@ impl Allocator {
                 return Space::new(request.kind).find_place(size, flags, pricing);
             }
             let block = allocator.space(candidate.region).and_then(|space| space.find_block(size, flags));
-            block.or_else(|| allocator.space_mut(candidate.region).find_place(size, flags, pricing))
+            block
+                .map(Found::from)
+                .or_else(|| allocator.space_mut(candidate.region).find_place(size, flags, pricing))
         };
+        let is_foreign = |region| regions.contains_key(&region);
         let Chosen { candidate, served, regions } = self.choose(request, is_foreign, serve)?;
         let Found { place, shares_page, placement } = served;
         let more = if shares_page { 0 } else { place.page_count() };
         self.check_frame_limit(more)?;
-        let planes = self.grown(request.kind, placement.growth);
+        let planes = pricing.planes;
         let promotion_cost = if placement.is_promoted { pricing.promotion(&placement.fragments) } else { 0 };
         Ok(GrantPlan {
             request: *request,
@@ -182,34 +243,22 @@ impl Allocator {
         let (region, address) = (plan.candidate.region, plan.address());
         let AllocationRequest { size, kind, flags, owner, .. } = plan.request;
         if plan.candidate.is_new {
-            self.spaces.insert(region, Arc::new(Space::new(kind)));
+            self.open(region, kind);
         }
         let fragments = plan.placement.fragments;
-        let record = Allocation { id: self.next, address, size, kind, flags, owner, fragments };
+        let id = self.next;
         self.next += 1;
-        self.record(region, plan.place, None, record);
-        self.used_region(region);
-        address
-    }
-
-    /// Puts a record and its place into use: in this slot, or in the lowest free one.
-    #[inline]
-    pub(crate) fn record(&mut self, region: u8, place: Place, slot: Option<u32>, record: Allocation) {
-        let added = record.clone();
-        let slot = match slot {
-            Some(slot) => {
-                self.records.replace(slot, record);
-                slot
-            }
-            None => self.records.insert(record).expect("the plan has found a free slot"),
-        };
-        if added.ends_with_call() {
+        let slot = self.records.lowest_free().expect("the plan has found a free slot");
+        if ends_with_call(kind, flags) {
             self.ending.insert(slot);
         }
         self.update(region, |space| {
-            space.live.add(&added);
-            space.take(place, &added.fragments, slot);
+            space.live.add(size, is_movable(size, kind, flags), &fragments);
+            space.take(plan.place, &fragments, slot);
         });
+        self.records.put(slot, Allocation { id, address, size, kind, flags, owner, fragments });
+        self.used_region(region);
+        address
     }
 
     /// What is to be done to free the allocation that starts at an address. A program (`owner` is not zero) cannot free what
@@ -230,6 +279,7 @@ impl Allocator {
         self.records.get(slot).map(|record| self.free_plan(slot, record))
     }
 
+    #[inline]
     fn free_plan(&self, slot: u32, record: &Allocation) -> FreePlan {
         let (region, place) = (record.address.region(), Place::of(record));
         let shares_page = match place {
@@ -245,13 +295,14 @@ impl Allocator {
         let record = self.records.remove(plan.slot).expect("the plan has found the record");
         self.ending.remove(plan.slot);
         self.update(plan.region, |space| {
-            space.live.remove(&record);
+            space.live.remove(record.size, record.is_movable(), &record.fragments);
             space.give_back(plan.place, &record.fragments);
         });
     }
 }
 
 /// Only the host, whose root is zero, touches what is protected.
+#[inline]
 pub(crate) fn check_protection(record: &Allocation, owner: &Hash) -> Result<(), AllocationError> {
     if record.flags.contains(AllocationFlags::PROTECTED) && *owner != ZERO_HASH {
         return Err(AllocationError::Protected { start: record.address.packed() });

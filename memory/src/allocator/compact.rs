@@ -11,6 +11,7 @@ use super::slabs::Slab;
 use super::space::{Place, Space};
 use super::{Allocation, Allocator, PlaneChange, kind_index};
 use crate::address::PAGE_OFFSET_BITS;
+use crate::persistent::{Held, Rest};
 use crate::substrate::Transfers;
 
 /// The most frames that one `m3.compact` moves.
@@ -142,8 +143,17 @@ impl Allocator {
     }
 
     /// What moves if at most `limit` frames do. A plane that cannot be emptied counts as one.
-    pub(crate) fn plan_compaction(&self, region: u64, limit: u32) -> Result<CompactionPlan, AllocationError> {
-        let (region, space) = self.managed(region)?;
+    pub(crate) fn plan_compaction(
+        &mut self,
+        region: u64,
+        limit: u32,
+    ) -> Result<CompactionPlan, AllocationError> {
+        let (region, _) = self.managed(region)?;
+        if let Some(Held::Own(space)) = &mut self.spaces[usize::from(region)] {
+            // The plan changes a clone of them.
+            space.frames.rest();
+        }
+        let space = self.space(region).expect("it is managed");
         let mut frames = space.frames.clone();
         let mut moved_pages = Vec::new();
         let mut scanned_planes = 0;

@@ -7,7 +7,7 @@ use travertine_merkle::layout::{PAGE_BYTES, PLANE_BYTES, REGION_BYTES};
 
 use super::record::{Fragment, Fragments};
 use super::request::AllocationPrices;
-use crate::persistent::{BitSet, RadixVec, RunSet, StartMap};
+use crate::persistent::{BitSet, RadixVec, Rest, RunSet, StartMap};
 use crate::region::RegionKind;
 
 /// Frames of a plane.
@@ -133,8 +133,8 @@ impl Frames {
         is_contiguous: bool,
         pricing: Pricing<'_>,
     ) -> Option<Placement> {
-        if let Some(placement) = self.place_in_plane(frames) {
-            return Some(placement);
+        if let Some(fragment) = self.place_in_plane(frames) {
+            return Some(Placement::simple(fragment));
         }
         let planes = frames.div_ceil(PLANE_FRAMES);
         if is_contiguous {
@@ -163,10 +163,10 @@ impl Frames {
     }
 
     /// Frames of the plane that serves a request alone, if there is one.
-    pub(crate) fn place_in_plane(&self, frames: u32) -> Option<Placement> {
+    pub(crate) fn place_in_plane(&self, frames: u32) -> Option<Fragment> {
         let plane = self.plane_with_room(frames)?;
         let first = lowest_run(self.mask(plane), frames);
-        Some(Placement::simple(fragment(plane, first, frames)))
+        Some(fragment(plane, first, frames))
     }
 
     /// The plane that serves a request alone: one in use, else an empty one if the request does not need more.
@@ -305,8 +305,19 @@ impl Frames {
     }
 }
 
+impl Rest for Frames {
+    fn rest(&mut self) {
+        self.masks.rest();
+        self.empty.rest();
+        self.by_run.rest();
+        self.by_used.rest();
+        self.holders.rest();
+    }
+}
+
 impl Placement {
     /// One run of the budget as it is.
+    #[inline]
     pub(crate) fn simple(fragment: Fragment) -> Self {
         Self { fragments: fragment.into(), growth: 0, is_promoted: false }
     }

@@ -25,16 +25,12 @@ pub(super) struct CachedHashes {
 
 impl CachedHashes {
     /// Notes that an entry changes.
+    #[inline]
     pub(super) fn touch(&mut self, entry: usize) {
         if let Some(nodes) = self.current.take() {
             (self.before, self.stale) = (Some(nodes), 0);
         }
         self.stale |= 1 << entry;
-    }
-
-    /// The entries that have changed since the nodes were last asked for.
-    pub(super) fn stale(&self) -> u64 {
-        if self.current.get().is_some() { 0 } else { self.stale }
     }
 
     /// The node at a generalized index from 1 to 127. `hash_entries` puts the hashes of the entries whose bits are set into

@@ -20,12 +20,9 @@ mod restore;
 mod slabs;
 mod space;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use travertine_merkle::layout::ALLOCATIONS_LIMIT;
 
-use crate::persistent::BitSet;
+use crate::persistent::{BitSet, Held, Rest};
 use crate::region::{FrameBudget, RegionKind};
 use frames::Pricing;
 use space::{Place, Space};
@@ -47,13 +44,14 @@ const FIRST_ALLOCATION: u64 = 1;
 /// Bits of a handle that are the slot of the record; the allocation's number is above them.
 const SLOT_BITS: u32 = ALLOCATIONS_LIMIT.ilog2();
 
-/// The state of the allocator. A clone shares nearly everything, so a call works on one and is undone by dropping it.
+/// The state of the allocator. A clone shares all that is at rest, so a call works on one and is undone by dropping it.
 #[derive(Debug, Clone)]
 pub(crate) struct Allocator {
     pub(crate) records: RecordList,
     /// The number of the next allocation.
     pub(crate) next: u64,
-    spaces: BTreeMap<u8, Arc<Space>>,
+    /// By number of the region, as far as the highest one that is open.
+    spaces: Vec<Option<Held<Space>>>,
     /// The regions that were used last, the latest first.
     recent: Vec<u8>,
     /// The slots of the allocations that are gone when the call ends.
@@ -71,7 +69,7 @@ impl Default for Allocator {
         Self {
             records: RecordList::new(),
             next: FIRST_ALLOCATION,
-            spaces: BTreeMap::new(),
+            spaces: Vec::new(),
             recent: Vec::new(),
             ending: BitSet::empty(SLOT_BITS),
             planes: [0; ALLOCATABLE_KINDS.len()],
@@ -92,6 +90,12 @@ pub struct PlaneChange {
     pub after: u64,
 }
 
+impl PlaneChange {
+    fn grown(kind: RegionKind, before: u64, planes: u32) -> Self {
+        Self { kind, before, after: before + u64::from(planes) }
+    }
+}
+
 impl Allocator {
     pub(crate) fn set_frame_limit(&mut self, frames: u64) {
         self.frame_limit = frames;
@@ -99,20 +103,37 @@ impl Allocator {
 
     /// Whether the allocator has opened this region.
     pub(crate) fn manages(&self, region: u8) -> bool {
-        self.spaces.contains_key(&region)
+        self.space(region).is_some()
     }
 
+    #[inline]
     pub(crate) fn space(&self, region: u8) -> Option<&Space> {
-        self.spaces.get(&region).map(|space| &**space)
+        self.spaces.get(usize::from(region))?.as_deref()
     }
 
+    #[inline]
     fn space_mut(&mut self, region: u8) -> &mut Space {
-        Arc::make_mut(self.spaces.get_mut(&region).expect("the plan's region is the allocator's"))
+        let space = self.spaces.get_mut(usize::from(region)).and_then(Option::as_mut);
+        space.expect("the plan's region is the allocator's").to_mut()
+    }
+
+    /// The regions of the allocator, ascending by number.
+    fn spaces(&self) -> impl Iterator<Item = (u8, &Space)> {
+        (0..).zip(&self.spaces).filter_map(|(region, space)| Some((region, &**space.as_ref()?)))
+    }
+
+    /// Opens a region.
+    fn open(&mut self, region: u8, kind: RegionKind) {
+        let place = usize::from(region);
+        if self.spaces.len() <= place {
+            self.spaces.resize(place + 1, None);
+        }
+        self.spaces[place] = Some(Held::new(Space::new(kind)));
     }
 
     /// The budgets of all regions of the allocator, as the state tree has them.
     pub(crate) fn budgets(&self) -> impl Iterator<Item = (u8, FrameBudget)> {
-        self.spaces.iter().map(|(&region, space)| {
+        self.spaces().map(|(region, space)| {
             let place = self.recent.iter().position(|recent| *recent == region);
             let recency = place.and_then(|place| u8::try_from(place + 1).ok()).unwrap_or(0);
             (region, FrameBudget { planes: space.frames.planes(), recency })
@@ -120,6 +141,7 @@ impl Allocator {
     }
 
     /// The allocation whose bytes contain an address, and the slot of its record.
+    #[inline]
     pub(crate) fn find(&self, address: u64) -> Result<(u32, &Allocation), AllocationError> {
         let managed = crate::Address::new(address).ok().and_then(|at| Some((at, self.space(at.region())?)));
         let (at, space) = managed.ok_or(AllocationError::ForeignRegion { address })?;
@@ -156,9 +178,9 @@ impl Allocator {
     pub(crate) fn close_volatile(&mut self) -> Vec<u8> {
         let volatile = |space: &Space| !space.kind.survives_settle();
         let closed: Vec<u8> =
-            self.spaces.iter().filter(|(_, space)| volatile(space)).map(|(&region, _)| region).collect();
+            self.spaces().filter(|(_, space)| volatile(space)).map(|(region, _)| region).collect();
         for region in &closed {
-            if let Some(space) = self.spaces.remove(region) {
+            if let Some(space) = self.spaces[usize::from(*region)].take() {
                 self.planes[kind_index(space.kind)] -= u64::from(space.frames.planes());
             }
         }
@@ -167,6 +189,7 @@ impl Allocator {
     }
 
     /// Lets `change` work on a region, and keeps the sums over all regions.
+    #[inline]
     fn update<T>(&mut self, region: u8, change: impl FnOnce(&mut Space) -> T) -> T {
         let space = self.space_mut(region);
         let kind = space.kind;
@@ -183,12 +206,7 @@ impl Allocator {
         Pricing { prices, kind, planes: self.planes[kind_index(kind)] }
     }
 
-    /// The planes of a kind when one of its regions gets so many more.
-    fn grown(&self, kind: RegionKind, planes: u32) -> PlaneChange {
-        let before = self.planes[kind_index(kind)];
-        PlaneChange { kind, before, after: before + u64::from(planes) }
-    }
-
+    #[inline]
     fn check_frame_limit(&self, more: u32) -> Result<(), AllocationError> {
         let (frames, limit) = (self.frames + u64::from(more), self.frame_limit);
         if more > 0 && frames > limit { Err(AllocationError::FrameLimit { frames, limit }) } else { Ok(()) }
@@ -200,6 +218,15 @@ impl Allocator {
     }
 }
 
+impl Rest for Allocator {
+    fn rest(&mut self) {
+        self.records.rest();
+        self.spaces.rest();
+        self.ending.rest();
+    }
+}
+
+#[inline]
 fn kind_index(kind: RegionKind) -> usize {
     ALLOCATABLE_KINDS
         .iter()

@@ -1,8 +1,6 @@
 //! The list of allocation records: a persistent radix tree with 64 records in each leaf, which is at the same time the
 //! Merkle tree of the list.
 
-use std::borrow::Cow;
-use std::sync::Arc;
 use std::{fmt, mem};
 
 use travertine_merkle::layout::{ALLOCATION_FIELDS, ALLOCATIONS_LIMIT};
@@ -13,6 +11,7 @@ use travertine_merkle::{
 
 use super::hashes::{CachedHashes, ENTRIES, ENTRY_LEVELS, bits};
 use super::record::Allocation;
+use crate::persistent::{Held, Rest};
 
 /// Why a record cannot be put into the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,17 +35,13 @@ pub enum RecordError {
 
 /// The records of all live allocations, each in its slot.
 ///
-/// A clone shares all records and costs up to 64 reference counts; the first change after it copies the path to the
-/// changed record. A root hashes the changed records and the paths to them.
+/// A clone shares all records that are at rest and costs up to 64 reference counts; the first change after it copies the path to
+/// the changed record. Records that have changed since the last [`rest`](Self::rest) are copied with the nodes that they lie in. A
+/// root hashes the changed records and the paths to them.
 #[derive(Clone, Default)]
 pub struct RecordList {
     top: Top,
-    /// The leaf into which records go at present, with its first slot. The tree does not have it meanwhile: a change of it needs
-    /// no way down.
-    hot: Option<(u32, Arc<Leaf>)>,
     len: u32,
-    /// All slots below this one are used.
-    used_below: u32,
 }
 
 type Top = Inner<Inner<Inner<Leaf>>>;
@@ -71,38 +66,24 @@ impl RecordList {
 
     /// The length of the list in the state tree: the highest used slot and one, 0 if all are free.
     pub fn slots(&self) -> u32 {
-        let hot = self.hot.as_ref().and_then(|(first, leaf)| Some(first | leaf.highest()?));
-        hot.max(self.top.highest()).map_or(0, |slot| slot + 1)
+        self.top.highest().map_or(0, |slot| slot + 1)
     }
 
     /// The slot that [`insert`](Self::insert) will take; `None` if all are used.
+    #[inline]
     pub fn lowest_free(&self) -> Option<u32> {
-        self.free_in_hot().or_else(|| self.whole().lowest_free())
-    }
-
-    /// The lowest free slot, if it is known to be in the hot leaf.
-    fn free_in_hot(&self) -> Option<u32> {
-        let (first, leaf) = self.hot.as_ref()?;
-        let within = self.used_below.checked_sub(*first).filter(|within| *within < 1 << Leaf::LEVELS)?;
-        Some(first | lowest(!leaf.used & u64::MAX << within)?)
+        self.top.lowest_free()
     }
 
     /// The record in a slot; `None` if the slot is free or there is no such slot.
+    #[inline]
     pub fn get(&self, slot: u32) -> Option<&Allocation> {
-        match &self.hot {
-            Some((first, leaf)) if *first == leaf_of(slot) => leaf.get(slot - first),
-            _ if u64::from(slot) < ALLOCATIONS_LIMIT => self.top.get(slot),
-            _ => None,
-        }
+        if u64::from(slot) < ALLOCATIONS_LIMIT { self.top.get(slot) } else { None }
     }
 
     /// All records with their slots, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Allocation)> {
-        let first = self.hot.as_ref().map_or(0, |(first, _)| *first);
-        let hot = self.hot.iter().flat_map(|(_, leaf)| leaf.iter());
-        let below = self.top.iter().take_while(move |(slot, _)| *slot < first);
-        let above = self.top.iter().skip_while(move |(slot, _)| *slot < first);
-        below.chain(hot.map(move |(slot, record)| (first | slot, record))).chain(above)
+        self.top.iter()
     }
 
     /// Puts a record into the lowest free slot, and returns which one that is.
@@ -110,18 +91,8 @@ impl RecordList {
     /// # Errors
     /// [`RecordError::Full`].
     pub fn insert(&mut self, record: Allocation) -> Result<u32, RecordError> {
-        let slot = if let Some(slot) = self.free_in_hot() {
-            slot
-        } else {
-            self.cool();
-            let slot = self.top.lowest_free().ok_or(RecordError::Full)?;
-            let first = leaf_of(slot);
-            self.hot = Some((first, self.top.exchange(first, None).unwrap_or_default()));
-            slot
-        };
-        self.set(slot, Some(record));
-        self.len += 1;
-        self.used_below = slot + 1;
+        let slot = self.lowest_free().ok_or(RecordError::Full)?;
+        self.put(slot, record);
         Ok(slot)
     }
 
@@ -136,9 +107,27 @@ impl RecordList {
         if self.get(slot).is_some() {
             return Err(RecordError::Occupied { slot });
         }
+        self.put(slot, record);
+        Ok(())
+    }
+
+    /// Puts a record into a slot that is free.
+    #[inline]
+    pub(crate) fn put(&mut self, slot: u32, record: Allocation) {
         self.set(slot, Some(record));
         self.len += 1;
-        Ok(())
+    }
+
+    /// Puts a record into a slot or takes it out, and returns the one before.
+    #[inline]
+    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
+        let leaf = self.top.leaf_mut(slot);
+        let before = (leaf.is_empty(), leaf.is_full());
+        let old = leaf.set(slot, record);
+        if before != (leaf.is_empty(), leaf.is_full()) {
+            self.top.note_change(slot);
+        }
+        old
     }
 
     /// Replaces the record in a slot, and returns the one before. If the slot is free, nothing is changed.
@@ -148,51 +137,23 @@ impl RecordList {
     }
 
     /// Takes the record out of a slot, which is free then.
+    #[inline]
     pub fn remove(&mut self, slot: u32) -> Option<Allocation> {
         self.get(slot)?;
         self.len -= 1;
-        self.used_below = self.used_below.min(slot);
         self.set(slot, None)
     }
 
-    /// Puts a record into a slot or takes it out, and returns the one before.
-    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
-        match &mut self.hot {
-            Some((first, leaf)) if *first == leaf_of(slot) => Arc::make_mut(leaf).set(slot - *first, record),
-            _ => self.top.set(slot, record),
-        }
-    }
-
-    /// Puts the hot leaf back into the tree.
-    fn cool(&mut self) {
-        if let Some((first, leaf)) = self.hot.take() {
-            self.top.exchange(first, Some(leaf));
-        }
-    }
-
-    /// The tree with all leaves.
-    fn whole(&self) -> Cow<'_, Top> {
-        match &self.hot {
-            None => Cow::Borrowed(&self.top),
-            Some((first, leaf)) => {
-                let mut top = self.top.clone();
-                top.exchange(*first, Some(leaf.clone()));
-                Cow::Owned(top)
-            }
-        }
-    }
-
-    /// Gives storage back that only free slots take. It cannot be noticed otherwise. The cost is that of the changes since
-    /// the root was last asked for.
-    pub fn prune(&mut self) {
-        self.cool();
-        self.top.prune();
+    /// Lets clones share what has changed since the last rest, and gives storage back that only free slots take. It cannot be
+    /// noticed otherwise. The cost is that of the changes.
+    pub fn rest(&mut self) {
+        Rest::rest(&mut self.top);
     }
 
     /// The list's root in the state tree: that of its data with its length mixed in. Only records that have changed since
     /// the root was last asked for, and their paths, are hashed.
     pub fn root(&self) -> Hash {
-        mix_in_length(&self.whole().hash(), self.slots().into())
+        mix_in_length(&self.top.hash(), self.slots().into())
     }
 
     /// The node at a generalized index that counts from the list's root: 2 is the root of the data, 3 the length, slot `k` is
@@ -206,7 +167,7 @@ impl RecordList {
             return (depth == 0).then(|| uint64_chunk(self.slots().into()));
         }
         let Some(below) = depth.checked_sub(TOP_LEVELS).filter(|below| *below > 0) else {
-            return Some(self.whole().node(depth, position));
+            return Some(self.top.node(depth, position));
         };
         let record = self.get(u32::try_from(position >> below).ok()?)?.record();
         let width = ALLOCATION_FIELDS.checked_shr(below).filter(|width| *width > 0)?;
@@ -222,7 +183,7 @@ const TOP_LEVELS: u32 = Top::LEVELS;
 /// Lists are equal if they hold equal records in the same slots.
 impl PartialEq for RecordList {
     fn eq(&self, other: &Self) -> bool {
-        self.len == other.len && self.whole().equals(&other.whole())
+        self.len == other.len && self.top.equals(&other.top)
     }
 }
 
@@ -235,7 +196,7 @@ impl fmt::Debug for RecordList {
 }
 
 /// A part of the list: a node of the radix tree. Slots count from its first one.
-trait Subtree: Clone + Default {
+trait Subtree: Clone + Default + Rest {
     /// Levels of the Merkle tree from the subtree's root down to the slots: it has 2 to this power.
     const LEVELS: u32;
 
@@ -245,12 +206,10 @@ trait Subtree: Clone + Default {
     fn highest(&self) -> Option<u32>;
     fn get(&self, slot: u32) -> Option<&Allocation>;
     fn iter(&self) -> impl Iterator<Item = (u32, &Allocation)>;
-    /// Puts a record into a slot or takes it out, and returns the one before.
-    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation>;
-    /// Puts a leaf into the subtree at `place`, at its first slot, or takes it out, and returns the one before.
-    fn exchange_in(place: &mut Option<Arc<Self>>, slot: u32, leaf: Option<Arc<Leaf>>) -> Option<Arc<Leaf>>;
-    /// Drops nodes without records, where something has changed.
-    fn prune(&mut self);
+    /// The leaf that a slot is in, to be changed there. The nodes above are hashed anew when their hashes are next asked for.
+    fn leaf_mut(&mut self, slot: u32) -> &mut Leaf;
+    /// Brings up to date what the nodes above a slot's leaf know of it, which may have become empty or full, or ceased to be.
+    fn note_change(&mut self, slot: u32);
     fn equals(&self, other: &Self) -> bool;
     /// The node at `position` from the left, `depth` levels below the subtree's root.
     fn node(&self, depth: u32, position: u64) -> Hash;
@@ -272,7 +231,7 @@ struct Leaf {
 /// 64 subtrees.
 #[derive(Clone)]
 struct Inner<T> {
-    children: [Option<Arc<T>>; ENTRIES],
+    children: [Option<Held<T>>; ENTRIES],
     /// The children that hold a record.
     used: u64,
     /// The children without a free slot.
@@ -304,17 +263,31 @@ impl Leaf {
     }
 }
 
+impl Leaf {
+    /// Puts a record into a slot or takes it out, and returns the one before.
+    #[inline]
+    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
+        let slot = slot as usize % ENTRIES;
+        set_bit(&mut self.used, slot, record.is_some());
+        self.hashes.touch(slot);
+        mem::replace(&mut self.records[slot], record)
+    }
+}
+
 impl Subtree for Leaf {
     const LEVELS: u32 = ENTRY_LEVELS;
 
+    #[inline]
     fn is_empty(&self) -> bool {
         self.used == 0
     }
 
+    #[inline]
     fn is_full(&self) -> bool {
         self.used == u64::MAX
     }
 
+    #[inline]
     fn lowest_free(&self) -> Option<u32> {
         lowest(!self.used)
     }
@@ -323,6 +296,7 @@ impl Subtree for Leaf {
         self.used.checked_ilog2()
     }
 
+    #[inline]
     fn get(&self, slot: u32) -> Option<&Allocation> {
         self.records[slot as usize].as_ref()
     }
@@ -331,17 +305,12 @@ impl Subtree for Leaf {
         (0..).zip(&self.records).filter_map(|(slot, record)| Some((slot, record.as_ref()?)))
     }
 
-    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
-        set_bit(&mut self.used, slot as usize, record.is_some());
-        self.hashes.touch(slot as usize);
-        mem::replace(&mut self.records[slot as usize], record)
+    #[inline]
+    fn leaf_mut(&mut self, _: u32) -> &mut Leaf {
+        self
     }
 
-    fn exchange_in(place: &mut Option<Arc<Self>>, _: u32, leaf: Option<Arc<Leaf>>) -> Option<Arc<Leaf>> {
-        mem::replace(place, leaf)
-    }
-
-    fn prune(&mut self) {}
+    fn note_change(&mut self, _: u32) {}
 
     fn equals(&self, other: &Self) -> bool {
         self.used == other.used && self.records == other.records
@@ -359,22 +328,6 @@ impl<T: Subtree> Inner<T> {
         ((slot >> T::LEVELS) as usize, slot % (1 << T::LEVELS))
     }
 
-    /// Puts a leaf in, at its first slot, or takes it out, and returns the one before.
-    fn exchange(&mut self, slot: u32, leaf: Option<Arc<Leaf>>) -> Option<Arc<Leaf>> {
-        let (number, within) = Self::split(slot);
-        let before = T::exchange_in(&mut self.children[number], within, leaf);
-        self.note_change(number);
-        before
-    }
-
-    /// Brings up to date what is known of a child.
-    fn note_change(&mut self, number: usize) {
-        let child = self.children[number].as_ref();
-        set_bit(&mut self.used, number, child.is_some_and(|child| !child.is_empty()));
-        set_bit(&mut self.full, number, child.is_some_and(|child| child.is_full()));
-        self.hashes.touch(number);
-    }
-
     fn child_hash(&self, child: usize) -> Hash {
         self.children[child].as_ref().map_or(*zero_hash(T::LEVELS), |child| child.hash())
     }
@@ -383,14 +336,17 @@ impl<T: Subtree> Inner<T> {
 impl<T: Subtree> Subtree for Inner<T> {
     const LEVELS: u32 = ENTRY_LEVELS + T::LEVELS;
 
+    #[inline]
     fn is_empty(&self) -> bool {
         self.used == 0
     }
 
+    #[inline]
     fn is_full(&self) -> bool {
         self.full == u64::MAX
     }
 
+    #[inline]
     fn lowest_free(&self) -> Option<u32> {
         let child = lowest(!self.full)?;
         let within = self.children[child as usize].as_ref().map_or(Some(0), |child| child.lowest_free())?;
@@ -402,6 +358,7 @@ impl<T: Subtree> Subtree for Inner<T> {
         Some(child << T::LEVELS | self.children[child as usize].as_ref()?.highest()?)
     }
 
+    #[inline]
     fn get(&self, slot: u32) -> Option<&Allocation> {
         let (child, within) = Self::split(slot);
         self.children[child].as_ref()?.get(within)
@@ -415,33 +372,26 @@ impl<T: Subtree> Subtree for Inner<T> {
         })
     }
 
-    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
+    #[inline]
+    fn leaf_mut(&mut self, slot: u32) -> &mut Leaf {
         let (number, within) = Self::split(slot);
-        let before = Arc::make_mut(self.children[number].get_or_insert_default()).set(within, record);
-        self.note_change(number);
-        before
+        self.hashes.touch(number);
+        self.children[number].get_or_insert_default().to_mut().leaf_mut(within)
     }
 
-    fn exchange_in(place: &mut Option<Arc<Self>>, slot: u32, leaf: Option<Arc<Leaf>>) -> Option<Arc<Leaf>> {
-        Arc::make_mut(place.get_or_insert_default()).exchange(slot, leaf)
-    }
-
-    fn prune(&mut self) {
-        for number in bits(self.hashes.stale()) {
-            if self.used >> number & 1 == 0 {
-                self.children[number] = None;
-            } else if let Some(child) = &mut self.children[number] {
-                Arc::make_mut(child).prune();
-            }
-        }
+    fn note_change(&mut self, slot: u32) {
+        let (number, within) = Self::split(slot);
+        let Some(child) = &mut self.children[number] else { return };
+        let child = child.to_mut();
+        child.note_change(within);
+        set_bit(&mut self.used, number, !child.is_empty());
+        set_bit(&mut self.full, number, child.is_full());
     }
 
     fn equals(&self, other: &Self) -> bool {
         let pairs = self.children.iter().zip(&other.children);
         self.used == other.used
-            && pairs
-                .filter_map(|(a, b)| a.as_ref().zip(b.as_ref()))
-                .all(|(a, b)| Arc::ptr_eq(a, b) || a.equals(b))
+            && pairs.filter_map(|(a, b)| a.as_ref().zip(b.as_ref())).all(|(a, b)| a.is_same(b) || a.equals(b))
     }
 
     fn node(&self, depth: u32, position: u64) -> Hash {
@@ -458,16 +408,29 @@ impl<T: Subtree> Subtree for Inner<T> {
     }
 }
 
-/// The first slot of the leaf that a slot is in.
-fn leaf_of(slot: u32) -> u32 {
-    slot >> Leaf::LEVELS << Leaf::LEVELS
+impl Rest for Leaf {
+    fn rest(&mut self) {}
+}
+
+/// Children without a record are dropped.
+impl<T: Rest> Rest for Inner<T> {
+    fn rest(&mut self) {
+        for (number, child) in self.children.iter_mut().enumerate() {
+            if self.used >> number & 1 == 0 {
+                *child = None;
+            }
+            child.rest();
+        }
+    }
 }
 
 /// The place of the lowest set bit.
+#[inline]
 fn lowest(word: u64) -> Option<u32> {
     (word != 0).then(|| word.trailing_zeros())
 }
 
+#[inline]
 fn set_bit(word: &mut u64, bit: usize, value: bool) {
     *word = *word & !(1 << bit) | u64::from(value) << bit;
 }

@@ -13,7 +13,7 @@ pub(crate) const RECENT_REGIONS: usize = 16;
 const FURTHER_REGIONS: std::ops::RangeInclusive<u8> = 0x10..=0x7F;
 
 /// The region of a kind that is opened first.
-fn default_region(kind: RegionKind) -> Option<u8> {
+pub(crate) fn default_region(kind: RegionKind) -> Option<u8> {
     match kind {
         RegionKind::Heap => Some(0x03),
         RegionKind::Transient => Some(0x05),
@@ -31,7 +31,6 @@ impl Allocator {
     /// Goes through the regions that may serve a request until `serve` finds a place in one: the region that is asked for; or
     /// else the kind's default region, the others of the kind in the order of their last use, those with the most free frames
     /// (the lowest number of several), and the lowest number that is not used. `is_foreign` says which numbers belong to others.
-    #[inline]
     pub(crate) fn choose<T>(
         &mut self,
         request: &AllocationRequest,
@@ -60,7 +59,6 @@ impl Allocator {
     }
 
     /// Goes on behind the first region, which has no place or is foreign.
-    #[cold]
     fn choose_further<T>(
         &mut self,
         request: &AllocationRequest,
@@ -104,17 +102,17 @@ impl Allocator {
     /// The open regions of a kind, without the default one, that were not used recently, in the order in which they are asked.
     fn not_recent(&self, kind: RegionKind, default: Option<u8>) -> Vec<u8> {
         let mut regions: Vec<_> = self
-            .spaces
-            .iter()
-            .filter(|(region, space)| space.kind == kind && Some(**region) != default)
+            .spaces()
+            .filter(|(region, space)| space.kind == kind && Some(*region) != default)
             .filter(|(region, _)| !self.recent.contains(region))
-            .map(|(&region, space)| (Reverse(space.frames.free()), region))
+            .map(|(region, space)| (Reverse(space.frames.free()), region))
             .collect();
         regions.sort_unstable();
         regions.into_iter().map(|(_, region)| region).collect()
     }
 
     /// Makes a region the one that was used last.
+    #[inline]
     pub(crate) fn used_region(&mut self, region: u8) {
         if self.recent.first() == Some(&region) {
             return;

@@ -24,6 +24,11 @@ const WHOLE_PAGE_FLAGS: AllocationFlags = AllocationFlags::from_bits(
         | AllocationFlags::READ_ONLY.bits(),
 );
 
+/// Flags of memory that keeps its frames.
+const STAYING_FLAGS: AllocationFlags = AllocationFlags::from_bits(
+    AllocationFlags::SHARED.bits() | AllocationFlags::PINNED.bits() | AllocationFlags::ATOMIC.bits(),
+);
+
 /// What growing and promoting cost, in gas: where either would do, the allocator takes the cheaper one.
 pub trait AllocationPrices {
     /// Growth of the regions of a kind from so many planes, all together, to so many.
@@ -68,6 +73,7 @@ impl AllocationRequest {
     }
 
     /// Checks what does not depend on the state.
+    #[inline]
     pub(crate) fn check(&self) -> Result<(), AllocationError> {
         check_size(self.size)?;
         if !ALLOCATABLE_KINDS.contains(&self.kind) {
@@ -84,6 +90,7 @@ impl AllocationRequest {
 
 /// # Errors
 /// If the size is 0 or above that of a region.
+#[inline]
 pub(crate) fn check_size(size: u64) -> Result<(), AllocationError> {
     match size {
         0 => Err(AllocationError::ZeroSize),
@@ -101,6 +108,21 @@ pub(crate) fn is_block(size: u64, flags: AllocationFlags) -> bool {
 /// The pages that hold so many bytes, of an allocation that has pages of its own.
 pub(crate) fn page_count(size: u64) -> u32 {
     u32::try_from(size.div_ceil(PAGE_BYTES)).expect("an allocation has at most 4 GiB")
+}
+
+/// See [`Allocation::is_movable`].
+#[inline]
+pub(crate) fn is_movable(size: u64, kind: RegionKind, flags: AllocationFlags) -> bool {
+    let is_one_run = flags.contains(AllocationFlags::CONTIGUOUS) && size > PAGE_BYTES;
+    !is_one_run
+        && !flags.intersects(STAYING_FLAGS)
+        && !kind.default_permissions().contains(Permissions::SHARED)
+}
+
+/// Whether such an allocation is gone when the call has ended.
+#[inline]
+pub(crate) fn ends_with_call(kind: RegionKind, flags: AllocationFlags) -> bool {
+    flags.contains(AllocationFlags::TEMPORARY) || !kind.survives_settle()
 }
 
 impl Allocation {
@@ -121,18 +143,14 @@ impl Allocation {
 
     /// Whether its frames may be exchanged for others, one by one: not those of pinned, shared and atomic memory, and not those
     /// that have to lie in one run.
+    #[inline]
     pub fn is_movable(&self) -> bool {
-        let permissions = self.permissions();
-        let is_one_run = self.flags.contains(AllocationFlags::CONTIGUOUS) && self.size > PAGE_BYTES;
-        !self.flags.contains(AllocationFlags::PINNED)
-            && !is_one_run
-            && !permissions.contains(Permissions::SHARED)
-            && !permissions.contains(Permissions::ATOMIC)
+        is_movable(self.size, self.kind, self.flags)
     }
 
     /// Whether it is gone when the call has ended.
     pub(crate) fn ends_with_call(&self) -> bool {
-        self.flags.contains(AllocationFlags::TEMPORARY) || !self.kind.survives_settle()
+        ends_with_call(self.kind, self.flags)
     }
 
     /// Whether it is a block of a page that it shares with others.

@@ -97,7 +97,7 @@ impl Allocator {
         let resized = space.resize(&record, from, size, pricing)?;
         let more = resized.frames_after.saturating_sub(resized.frames_before);
         self.check_frame_limit(more)?;
-        let planes = self.grown(record.kind, resized.growth);
+        let planes = PlaneChange::grown(record.kind, pricing.planes, resized.growth);
         let Resized { to, change, fragments, extra_planes, .. } = resized;
         Ok(ResizePlan {
             slot,
@@ -123,9 +123,9 @@ impl Allocator {
             u32::try_from(plan.planes.after - plan.planes.before).expect("a region has at most 2^16 planes");
         self.update(plan.region, |space| {
             let planes = space.frames.planes() + growth;
-            space.live.remove(&old);
+            space.live.remove(old.size, old.is_movable(), &old.fragments);
             space.give_back(plan.from, &old.fragments);
-            space.live.add(&record);
+            space.live.add(record.size, record.is_movable(), &record.fragments);
             space.take(plan.to, &record.fragments, plan.slot);
             // What was given back in between does not make the growth that was planned, and paid, smaller.
             space.frames.set_planes(planes);
@@ -213,7 +213,7 @@ impl Space {
         pricing: Pricing<'_>,
     ) -> Result<Resized, AllocationError> {
         let found = self.find_block(size, record.flags);
-        let found = found.or_else(|| self.find_place(size, record.flags, pricing));
+        let found = found.map(Found::from).or_else(|| self.find_place(size, record.flags, pricing));
         let Found { place, shares_page, placement } =
             found.ok_or(AllocationError::Exhausted { size, regions: 1 })?;
         let (frames_before, from_shared_page) = match from {

@@ -1,7 +1,6 @@
 //! From records and budgets, as a snapshot has them, to the allocator: everything is derived again, and nothing is believed.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use travertine_merkle::layout::{PAGE_BYTES, REGION_BYTES};
 
@@ -10,8 +9,9 @@ use super::record::{Allocation, AllocationFlags, Fragment};
 use super::records::RecordList;
 use super::regions::{RECENT_REGIONS, may_open};
 use super::slabs::{PAGE_BITS, split};
-use super::space::{Place, Space};
+use super::space::Place;
 use super::{ALLOCATABLE_KINDS, Allocator};
+use crate::persistent::Rest;
 use crate::region::{FrameBudget, Region};
 
 /// Why records, budgets and regions cannot be those of one machine.
@@ -156,7 +156,7 @@ impl Allocator {
             if planes > MAX_PLANES {
                 return Err(RestoreError::Budget { region, planes, in_use: 0 });
             }
-            allocator.spaces.insert(region, Arc::new(Space::new(kind)));
+            allocator.open(region, kind);
         }
         allocator.recent = recent(managed.iter().map(|&(region, _, budget, _)| (region, budget.recency)))?;
         check_ids(&records, next)?;
@@ -176,6 +176,7 @@ impl Allocator {
                 return Err(RestoreError::Content { region, page });
             }
         }
+        allocator.rest();
         Ok(allocator)
     }
 
@@ -225,7 +226,7 @@ impl Allocator {
             return Err(RestoreError::Frame { slot, plane: run.plane });
         }
         self.update(region, |space| {
-            space.live.add(record);
+            space.live.add(size, record.is_movable(), &record.fragments);
             space.take(place, &record.fragments, slot);
         });
         Ok(())

@@ -1,13 +1,10 @@
 //! Pages that are cut into blocks of one size, for requests of up to 2,048 bytes.
 
-use std::mem;
-use std::sync::Arc;
-
 use travertine_merkle::layout::{PAGE_BYTES, REGION_PAGES};
 
 use super::record::Fragment;
 use super::request::MAX_BLOCK_BYTES;
-use crate::persistent::{BitSet, RadixVec};
+use crate::persistent::{BitSet, Held, RadixVec, Rest};
 
 /// Bits of a page's index in its region.
 pub(crate) const PAGE_BITS: u32 = REGION_PAGES.ilog2();
@@ -43,14 +40,15 @@ const CLASSES: [u8; STEPS + 1] = {
 
 /// The class of blocks that serves so many bytes, 1 to 2,048.
 #[inline]
-pub(crate) fn class_of(size: u64) -> u8 {
+pub(crate) fn class_of(size: u64) -> u32 {
     debug_assert!(0 < size && size <= MAX_BLOCK_BYTES);
-    CLASSES[usize::try_from(size.div_ceil(ALIGNMENT)).map_or(0, |step| step.min(CLASSES.len() - 1))]
+    CLASSES[usize::try_from(size.div_ceil(ALIGNMENT)).map_or(0, |step| step.min(CLASSES.len() - 1))].into()
 }
 
 /// Bytes of a block of a class.
-pub(crate) fn block_bytes(class: u8) -> u32 {
-    BLOCK_BYTES[usize::from(class)]
+#[inline]
+pub(crate) fn block_bytes(class: u32) -> u32 {
+    BLOCK_BYTES[class as usize]
 }
 
 /// What a byte's offset in a page is multiplied by to find its block, by class: the inverse of the block's size, rounded up. The
@@ -68,8 +66,8 @@ const INVERSE_BITS: u32 = 24;
 
 /// The block of a page that a byte of the page lies in: a division without its cost.
 #[inline]
-fn block_at(offset: u32, class: u8) -> u32 {
-    (offset * INVERSES[usize::from(class)]) >> INVERSE_BITS
+fn block_at(offset: u32, class: u32) -> u32 {
+    (offset * INVERSES[class as usize]) >> INVERSE_BITS
 }
 
 /// Words that say which blocks of a page are free: at most 256 blocks.
@@ -78,7 +76,7 @@ const WORDS: usize = MOST_BLOCKS / u64::BITS as usize;
 /// A page of blocks.
 #[derive(Debug, Clone)]
 pub(crate) struct Slab {
-    pub(crate) class: u8,
+    pub(crate) class: u32,
     /// The frame that holds the page.
     pub(crate) frame: Fragment,
     /// The free blocks, one bit each.
@@ -90,7 +88,7 @@ pub(crate) struct Slab {
 }
 
 impl Slab {
-    fn new(class: u8, frame: Fragment) -> Self {
+    fn new(class: u32, frame: Fragment) -> Self {
         let blocks = MOST_BLOCKS * BLOCK_BYTES[0] as usize / block_bytes(class) as usize;
         let word = |first: usize| match blocks.saturating_sub(first * u64::BITS as usize) {
             0 => 0,
@@ -102,22 +100,26 @@ impl Slab {
     }
 
     #[allow(clippy::cast_possible_truncation, reason = "there are at most 256 blocks")]
+    #[inline]
     fn lowest_free(&self) -> Option<u32> {
         let word = self.free.iter().position(|word| *word != 0)?;
         Some(word as u32 * u64::BITS + self.free[word].trailing_zeros())
     }
 
+    #[inline]
     fn is_free(&self, block: u32) -> bool {
         self.free[block as usize / u64::BITS as usize] >> (block % u64::BITS) & 1 != 0
     }
 
     /// Uses a free block for the record in `slot`.
+    #[inline]
     fn take(&mut self, block: u32, slot: u32) {
         self.free[block as usize / u64::BITS as usize] &= !(1 << (block % u64::BITS));
         self.used += 1;
         self.records[block as usize] = slot;
     }
 
+    #[inline]
     fn is_full(&self) -> bool {
         self.used as usize == self.records.len()
     }
@@ -128,6 +130,7 @@ impl Slab {
     }
 
     /// The slot of the record of the block that this byte of the page lies in.
+    #[inline]
     pub(crate) fn slot_at(&self, offset: u32) -> Option<u32> {
         let block = block_at(offset, self.class);
         let slot = self.records.get(block as usize)?;
@@ -140,12 +143,13 @@ impl Slab {
 pub(crate) struct Block {
     pub(crate) page: u32,
     pub(crate) number: u32,
-    pub(crate) class: u8,
+    pub(crate) class: u32,
 }
 
 impl Block {
     /// The block that begins at this byte of a region.
-    pub(crate) fn at(offset: u32, class: u8) -> Self {
+    #[inline]
+    pub(crate) fn at(offset: u32, class: u32) -> Self {
         let (page, within) = split(offset);
         Self { page, number: block_at(within, class), class }
     }
@@ -156,12 +160,14 @@ impl Block {
     }
 
     /// Its first byte, counted from the region's.
+    #[inline]
     pub(crate) fn offset(self) -> u32 {
         (self.page << PAGE_BYTES.ilog2()) + self.number * block_bytes(self.class)
     }
 }
 
 /// The page of a byte of a region, and the byte's offset in the page.
+#[inline]
 pub(crate) fn split(offset: u32) -> (u32, u32) {
     (offset >> PAGE_BYTES.ilog2(), offset % (1 << PAGE_BYTES.ilog2()))
 }
@@ -169,19 +175,17 @@ pub(crate) fn split(offset: u32) -> (u32, u32) {
 /// The pages of blocks of a region.
 #[derive(Debug, Clone)]
 pub(crate) struct Slabs {
-    pages: RadixVec<Option<Arc<Slab>>>,
-    /// The page that was opened last and its index, until it is closed. The vector does not have it meanwhile.
-    hot: (u32, Option<Arc<Slab>>),
+    pages: RadixVec<Option<Held<Slab>>>,
     /// By class: the pages that have a free block.
     open: Vec<BitSet>,
     /// The page that was closed last, all its blocks free: the storage of the next one of its class.
-    closed: Option<Arc<Slab>>,
+    closed: Option<Held<Slab>>,
 }
 
 impl Default for Slabs {
     fn default() -> Self {
         let open = vec![BitSet::empty(PAGE_BITS); BLOCK_BYTES.len()];
-        Self { pages: RadixVec::new(PAGE_BITS), hot: (0, None), open, closed: None }
+        Self { pages: RadixVec::new(PAGE_BITS), open, closed: None }
     }
 }
 
@@ -189,16 +193,13 @@ impl Slabs {
     /// The page of blocks at a page of the region, if it is one.
     #[inline]
     pub(crate) fn get(&self, page: u32) -> Option<&Slab> {
-        match &self.hot {
-            (hot, Some(slab)) if *hot == page => Some(slab),
-            _ => self.pages.get(page).as_deref(),
-        }
+        self.pages.get(page).as_deref()
     }
 
     /// The lowest free block of the lowest page of a class that has one, and the frame of the page.
     #[inline]
-    pub(crate) fn lowest_free(&self, class: u8) -> Option<(Block, Fragment)> {
-        let page = self.open[usize::from(class)].first()?;
+    pub(crate) fn lowest_free(&self, class: u32) -> Option<(Block, Fragment)> {
+        let page = self.open[class as usize].first()?;
         let slab = self.get(page)?;
         Some((Block { page, number: slab.lowest_free()?, class }, slab.frame))
     }
@@ -207,15 +208,13 @@ impl Slabs {
     pub(crate) fn open(&mut self, Block { page, number, class }: Block, frame: Fragment, slot: u32) {
         let mut slab = match self.closed.take() {
             Some(closed) if closed.class == class => closed,
-            _ => Arc::new(Slab::new(class, frame)),
+            _ => Held::new(Slab::new(class, frame)),
         };
-        let opened = Arc::make_mut(&mut slab);
+        let opened = slab.to_mut();
         opened.frame = frame;
         opened.take(number, slot);
-        if let (before, Some(slab)) = mem::replace(&mut self.hot, (page, Some(slab))) {
-            *self.pages.get_mut(before) = Some(slab);
-        }
-        self.open[usize::from(class)].insert(page);
+        *self.pages.get_mut(page) = Some(slab);
+        self.open[class as usize].insert(page);
     }
 
     /// Uses a free block for the record in `slot`.
@@ -224,7 +223,7 @@ impl Slabs {
         let slab = self.slab_mut(page);
         slab.take(number, slot);
         if slab.is_full() {
-            self.open[usize::from(class)].remove(page);
+            self.open[class as usize].remove(page);
         }
     }
 
@@ -235,6 +234,7 @@ impl Slabs {
     }
 
     /// Gives a block back. If it was the last one, the page is none of blocks any more, and its frame is returned.
+    #[inline]
     pub(crate) fn give_back(&mut self, Block { page, number, class }: Block) -> Option<Fragment> {
         let slab = self.slab_mut(page);
         let was_full = slab.is_full();
@@ -242,12 +242,12 @@ impl Slabs {
         slab.used -= 1;
         if slab.used == 0 {
             let frame = slab.frame;
-            self.closed = self.place_mut(page).take();
-            self.open[usize::from(class)].remove(page);
+            self.closed = self.pages.get_mut(page).take();
+            self.open[class as usize].remove(page);
             return Some(frame);
         }
         if was_full {
-            self.open[usize::from(class)].insert(page);
+            self.open[class as usize].insert(page);
         }
         None
     }
@@ -257,16 +257,22 @@ impl Slabs {
         self.slab_mut(page).frame = frame;
     }
 
-    /// The place of a page of blocks.
-    #[inline]
-    fn place_mut(&mut self, page: u32) -> &mut Option<Arc<Slab>> {
-        if self.hot.0 == page && self.hot.1.is_some() { &mut self.hot.1 } else { self.pages.get_mut(page) }
-    }
-
     #[inline]
     fn slab_mut(&mut self, page: u32) -> &mut Slab {
-        Arc::make_mut(self.place_mut(page).as_mut().expect("a block's page is one of blocks"))
+        self.pages.get_mut(page).as_mut().expect("a block's page is one of blocks").to_mut()
     }
+}
+
+impl Rest for Slabs {
+    fn rest(&mut self) {
+        self.pages.rest();
+        self.open.rest();
+        self.closed.rest();
+    }
+}
+
+impl Rest for Slab {
+    fn rest(&mut self) {}
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::frames::{Frames, PLANE_FRAMES};
 use super::record::{Allocation, Fragment};
 use super::request::page_count;
 use super::slabs::{Block, PAGE_BITS, Slabs, block_bytes, class_of, split};
-use crate::persistent::{RunSet, StartMap};
+use crate::persistent::{Rest, RunSet, StartMap};
 use crate::region::RegionKind;
 
 /// Where an allocation lies in its region.
@@ -22,6 +22,7 @@ pub(crate) enum Place {
 
 impl Place {
     /// Where a recorded allocation lies.
+    #[inline]
     pub(crate) fn of(allocation: &Allocation) -> Self {
         let offset = allocation.address.linear();
         if allocation.is_block() {
@@ -32,6 +33,7 @@ impl Place {
     }
 
     /// The pages that it lies in.
+    #[inline]
     pub(crate) fn pages(self) -> Range<u32> {
         match self {
             Self::Block(Block { page, .. }) => page..page + 1,
@@ -39,11 +41,13 @@ impl Place {
         }
     }
 
+    #[inline]
     pub(crate) fn page_count(self) -> u32 {
         self.pages().end - self.pages().start
     }
 
     /// Bytes of the block, if it is one.
+    #[inline]
     pub(crate) fn block_bytes(self) -> Option<u64> {
         match self {
             Self::Block(block) => Some(block_bytes(block.class).into()),
@@ -52,6 +56,7 @@ impl Place {
     }
 
     /// Its first byte, counted from the region's.
+    #[inline]
     pub(crate) fn offset(self) -> u32 {
         match self {
             Self::Block(block) => block.offset(),
@@ -85,18 +90,20 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn add(&mut self, allocation: &Allocation) {
+    #[inline]
+    pub(crate) fn add(&mut self, size: u64, is_movable: bool, fragments: &[Fragment]) {
         self.allocations += 1;
-        self.movable += u64::from(allocation.is_movable());
-        self.bytes += allocation.size;
-        self.fragments += allocation.fragments.len() as u64;
+        self.movable += u64::from(is_movable);
+        self.bytes += size;
+        self.fragments += fragments.len() as u64;
     }
 
-    pub(crate) fn remove(&mut self, allocation: &Allocation) {
+    #[inline]
+    pub(crate) fn remove(&mut self, size: u64, is_movable: bool, fragments: &[Fragment]) {
         self.allocations -= 1;
-        self.movable -= u64::from(allocation.is_movable());
-        self.bytes -= allocation.size;
-        self.fragments -= allocation.fragments.len() as u64;
+        self.movable -= u64::from(is_movable);
+        self.bytes -= size;
+        self.fragments -= fragments.len() as u64;
     }
 }
 
@@ -113,6 +120,7 @@ impl Space {
     }
 
     /// The slot of the only allocation that can hold this byte of the region; its record says whether it does.
+    #[inline]
     pub(crate) fn slot_near(&self, offset: u32) -> Option<u32> {
         let (page, within) = split(offset);
         if self.free_pages.members().contains(page) {
@@ -125,6 +133,7 @@ impl Space {
     }
 
     /// Takes a place and its frames into use for the record in `slot`. A page of blocks is opened if there is none.
+    #[inline]
     pub(crate) fn take(&mut self, place: Place, fragments: &[Fragment], slot: u32) {
         match place {
             Place::Block(block) => {
@@ -145,6 +154,7 @@ impl Space {
     }
 
     /// Gives a place and its frames back. A page of blocks goes with its last one.
+    #[inline]
     pub(crate) fn give_back(&mut self, place: Place, fragments: &[Fragment]) {
         match place {
             Place::Block(block) => {
@@ -180,5 +190,14 @@ impl Space {
     /// Planes that could be released if all frames could be moved.
     pub(crate) fn releasable(&self) -> u32 {
         self.frames.planes() - self.frames.used().div_ceil(PLANE_FRAMES)
+    }
+}
+
+impl Rest for Space {
+    fn rest(&mut self) {
+        self.frames.rest();
+        self.slabs.rest();
+        self.free_pages.rest();
+        self.owners.rest();
     }
 }

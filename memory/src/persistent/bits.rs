@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::RadixVec;
+use super::{RadixVec, Rest};
 
 /// Bits of a number that say where it is in a word.
 const WORD_BITS: u32 = u64::BITS.ilog2();
@@ -217,5 +217,11 @@ impl BitSet {
     /// Levels of words.
     fn height(&self) -> u32 {
         self.bits.div_ceil(WORD_BITS)
+    }
+}
+
+impl Rest for BitSet {
+    fn rest(&mut self) {
+        self.levels.rest();
     }
 }

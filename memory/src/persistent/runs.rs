@@ -3,7 +3,7 @@
 //! Above the words of the set stands a tree of summaries. A change marks those above it as stale, and a search brings up to
 //! date what it passes: members that come and go one by one cost almost nothing.
 
-use super::{BitSet, RadixVec};
+use super::{BitSet, RadixVec, Rest};
 
 /// Bits of a number that a level of summaries consumes.
 const LEVEL_BITS: u32 = 3;
@@ -177,6 +177,17 @@ impl RunSet {
     fn top(&self) -> u32 {
         self.levels.len() as u32
     }
+}
+
+impl Rest for RunSet {
+    fn rest(&mut self) {
+        self.members.rest();
+        self.levels.rest();
+    }
+}
+
+impl Rest for Summary {
+    fn rest(&mut self) {}
 }
 
 /// Bits of a number that say where it is in a part of this level; level 0 are the words.

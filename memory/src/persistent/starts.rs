@@ -1,6 +1,6 @@
 //! A persistent map of intervals by their first number: what begins at or before a number.
 
-use super::{BitSet, RadixVec};
+use super::{BitSet, RadixVec, Rest};
 
 /// A map from numbers to values that also answers which entry is the nearest at or below a number.
 #[derive(Debug, Clone)]
@@ -28,5 +28,12 @@ impl StartMap {
     pub(crate) fn floor(&self, at: u32) -> Option<(u32, u32)> {
         let start = self.starts.last_to(at)?;
         Some((start, *self.values.get(start)))
+    }
+}
+
+impl Rest for StartMap {
+    fn rest(&mut self) {
+        self.starts.rest();
+        self.values.rest();
     }
 }

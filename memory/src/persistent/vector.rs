@@ -1,7 +1,8 @@
 //! A sparse persistent vector: a radix tree whose nodes are changed in place while no clone shares them.
 
-use std::sync::Arc;
 use std::{array, mem, slice};
+
+use super::{Held, Rest};
 
 /// Bits of an index that a level of the tree consumes.
 const BITS: u32 = 5;
@@ -14,17 +15,17 @@ pub(crate) struct RadixVec<T> {
     /// Levels of nodes; the lowest one has the entries.
     levels: u32,
     /// The leaf that was changed last, with its number. The tree does not have it meanwhile: a further change of it needs no
-    /// way down and one reference count.
+    /// way down.
     hot: Option<(u32, Leaf<T>)>,
     nothing: T,
 }
 
-type Leaf<T> = Arc<[T; FAN_OUT]>;
+type Leaf<T> = Held<[T; FAN_OUT]>;
 
 #[derive(Debug, Clone)]
 enum Node<T> {
     Empty,
-    Branch(Arc<[Self; FAN_OUT]>),
+    Branch(Held<[Self; FAN_OUT]>),
     Leaf(Leaf<T>),
 }
 
@@ -68,7 +69,7 @@ impl<T: Clone + Default> RadixVec<T> {
             self.heat(number);
         }
         let (_, entries) = self.hot.as_mut().expect("a leaf was taken out of the tree");
-        &mut Arc::make_mut(entries)[place(index, 0)]
+        &mut entries.to_mut()[place(index, 0)]
     }
 
     /// Puts the hot leaf back into the tree and takes another one out. If they are neighbours, that is one way down.
@@ -84,7 +85,7 @@ impl<T: Clone + Default> RadixVec<T> {
         }
         let entries = match mem::replace(&mut neighbours[place(number, 0)], Node::Empty) {
             Node::Leaf(entries) => entries,
-            Node::Empty | Node::Branch(_) => Arc::new(array::from_fn(|_| T::default())),
+            Node::Empty | Node::Branch(_) => Held::new(array::from_fn(|_| T::default())),
         };
         self.hot = Some((number, entries));
     }
@@ -98,14 +99,33 @@ impl<T: Clone + Default> RadixVec<T> {
                 nodes => &mut nodes[place(number, level + 1)],
             };
             if let Node::Empty = node {
-                *node = Node::Branch(Arc::new(array::from_fn(|_| Node::Empty)));
+                *node = Node::Branch(Held::new(array::from_fn(|_| Node::Empty)));
             }
             neighbours = match node {
-                Node::Branch(children) => &mut Arc::make_mut(children)[..],
+                Node::Branch(children) => &mut children.to_mut()[..],
                 Node::Empty | Node::Leaf(_) => unreachable!("the upper levels have branches"),
             };
         }
         neighbours
+    }
+}
+
+impl<T: Rest> Rest for RadixVec<T> {
+    fn rest(&mut self) {
+        self.hot = self.hot.take().map(|(number, leaf)| (number, leaf.rested()));
+        self.root.rest();
+    }
+}
+
+impl<T: Rest> Rest for Node<T> {
+    fn rest(&mut self) {
+        if let Self::Branch(Held::Own(_)) | Self::Leaf(Held::Own(_)) = self {
+            *self = match mem::replace(self, Self::Empty) {
+                Self::Branch(children) => Self::Branch(children.rested()),
+                Self::Leaf(entries) => Self::Leaf(entries.rested()),
+                Self::Empty => Self::Empty,
+            };
+        }
     }
 }
 
