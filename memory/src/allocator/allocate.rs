@@ -9,29 +9,39 @@ use travertine_merkle::{Hash, ZERO_HASH};
 use super::error::AllocationError;
 use super::frames::{Placement, Pricing, extra_planes};
 use super::promotion::PromotionPlan;
-use super::record::{Allocation, AllocationFlags, Fragment};
+use super::record::{Allocation, AllocationFlags, Fragment, Fragments};
 use super::regions::{Candidate, Chosen, default_region};
 use super::request::{AllocationPrices, AllocationRequest, ends_with_call, is_block, is_movable, page_count};
 use super::slabs::{Block, class_of};
-use super::space::{Place, Space};
+use super::space::{Place, PlaceWord, Space};
 use super::{Allocator, PlaneChange, kind_index};
 use crate::Address;
 use crate::region::{Region, RegionKind};
 
 /// A place that a request could have.
+///
+/// The fields keep this order because the plan is moved. What a caller does not look at is copied as it lies in memory, and where
+/// several small fields lie side by side, the copy waits for the stores of all: so each of those lies between others.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub(crate) struct GrantPlan {
-    pub(crate) request: AllocationRequest,
-    pub(crate) candidate: Candidate,
-    /// The regions that were asked.
-    pub(crate) regions: u32,
-    pub(crate) place: Place,
-    /// Whether the place is a block of a page that others have blocks of.
-    pub(crate) shares_page: bool,
-    pub(crate) placement: Placement,
+    size: u64,
     /// Planes of all regions of the kind, before.
     planes: u64,
+    place: PlaceWord,
     promotion_cost: u64,
+    owner: Hash,
+    fragments: Fragments,
+    /// Planes by which the budget grows.
+    growth: u32,
+    candidate: Candidate,
+    kind: RegionKind,
+    flags: AllocationFlags,
+    /// The regions that were asked.
+    pub(crate) regions: u32,
+    /// Whether the place is a block of a page that others have blocks of.
+    shares_page: bool,
+    is_promoted: bool,
 }
 
 impl GrantPlan {
@@ -42,32 +52,30 @@ impl GrantPlan {
 
     /// The planes of the kind of region.
     pub(crate) fn planes(&self) -> PlaneChange {
-        PlaneChange::grown(self.request.kind, self.planes, self.placement.growth)
+        PlaneChange::grown(self.kind, self.planes, self.growth)
     }
 
     /// The region that is opened for the request, if one is.
     #[inline]
     pub(crate) fn opens(&self) -> Option<(u8, RegionKind)> {
-        self.candidate.is_new.then_some((self.candidate.region, self.request.kind))
+        self.candidate.is_new.then_some((self.candidate.region, self.kind))
     }
 
     /// Bytes from the start on that are to be zeroed. A page that nobody had is zero.
     #[inline]
     pub(crate) fn zeroed(&self) -> Option<u64> {
-        self.shares_page.then(|| self.place.block_bytes()).flatten()
+        self.shares_page.then(|| self.place.place().block_bytes()).flatten()
     }
 
     /// Planes beyond the first that the frames are gathered from.
     pub(crate) fn extra_planes(&self) -> u32 {
-        if self.placement.is_promoted { extra_planes(&self.placement.fragments) } else { 0 }
+        if self.is_promoted { extra_planes(&self.fragments) } else { 0 }
     }
 
     /// How the frames are gathered, if they are.
     pub(crate) fn promotion(&self) -> Option<PromotionPlan> {
-        let fragments = || self.placement.fragments.clone();
-        self.placement
-            .is_promoted
-            .then(|| PromotionPlan::new(self.candidate.region, fragments(), self.promotion_cost))
+        self.is_promoted
+            .then(|| PromotionPlan::new(self.candidate.region, self.fragments.clone(), self.promotion_cost))
     }
 }
 
@@ -76,7 +84,7 @@ impl GrantPlan {
 pub(crate) struct FreePlan {
     pub(crate) slot: u32,
     pub(crate) region: u8,
-    pub(crate) place: Place,
+    pub(crate) place: PlaceWord,
     /// Whether other blocks of its page stay.
     pub(crate) shares_page: bool,
 }
@@ -85,7 +93,7 @@ impl FreePlan {
     /// Whole pages that are given back.
     #[inline]
     pub(crate) fn dropped_pages(&self) -> Range<u32> {
-        if self.shares_page { 0..0 } else { self.place.pages() }
+        if self.shares_page { 0..0 } else { self.place.place().pages() }
     }
 
     pub(crate) fn pages(&self) -> u32 {
@@ -96,7 +104,7 @@ impl FreePlan {
     /// Bytes from the start on that are to be zeroed. A page that is given back is dropped.
     #[inline]
     pub(crate) fn zeroed(&self) -> Option<u64> {
-        self.shares_page.then(|| self.place.block_bytes()).flatten()
+        self.shares_page.then(|| self.place.place().block_bytes()).flatten()
     }
 }
 
@@ -177,14 +185,19 @@ impl Allocator {
         let plan = if let Some((region, found)) = self.find_first_block(request) {
             self.check_frame_limit(u32::from(!found.shares_page))?;
             GrantPlan {
-                request: *request,
-                candidate: Candidate { region, is_new: false },
-                regions: 1,
-                place: Place::Block(found.block),
-                shares_page: found.shares_page,
-                placement: Placement::simple(found.frame),
+                size: request.size,
+                owner: request.owner,
+                place: Place::Block(found.block).into(),
                 planes: self.planes[kind_index(request.kind)],
                 promotion_cost: 0,
+                fragments: found.frame.into(),
+                growth: 0,
+                candidate: Candidate { region, is_new: false },
+                kind: request.kind,
+                flags: request.flags,
+                regions: 1,
+                shares_page: found.shares_page,
+                is_promoted: false,
             }
         } else {
             self.plan_place(request, prices, regions)?
@@ -224,16 +237,22 @@ impl Allocator {
         let more = if shares_page { 0 } else { place.page_count() };
         self.check_frame_limit(more)?;
         let planes = pricing.planes;
-        let promotion_cost = if placement.is_promoted { pricing.promotion(&placement.fragments) } else { 0 };
+        let Placement { fragments, growth, is_promoted } = placement;
+        let promotion_cost = if is_promoted { pricing.promotion(&fragments) } else { 0 };
         Ok(GrantPlan {
-            request: *request,
-            candidate,
-            regions,
-            place,
-            shares_page,
-            placement,
+            size: request.size,
+            owner: request.owner,
+            place: place.into(),
             planes,
             promotion_cost,
+            fragments,
+            growth,
+            candidate,
+            kind: request.kind,
+            flags: request.flags,
+            regions,
+            shares_page,
+            is_promoted,
         })
     }
 
@@ -241,11 +260,11 @@ impl Allocator {
     #[inline]
     pub(crate) fn grant(&mut self, plan: GrantPlan) -> Address {
         let (region, address) = (plan.candidate.region, plan.address());
-        let AllocationRequest { size, kind, flags, owner, .. } = plan.request;
+        let GrantPlan { size, owner, kind, flags, .. } = plan;
         if plan.candidate.is_new {
             self.open(region, kind);
         }
-        let fragments = plan.placement.fragments;
+        let fragments = plan.fragments;
         let id = self.next;
         self.next += 1;
         let slot = self.records.lowest_free().expect("the plan has found a free slot");
@@ -254,7 +273,7 @@ impl Allocator {
         }
         self.update(region, |space| {
             space.live.add(size, is_movable(size, kind, flags), &fragments);
-            space.take(plan.place, &fragments, slot);
+            space.take(plan.place.place(), &fragments, slot);
         });
         self.records.put(slot, Allocation { id, address, size, kind, flags, owner, fragments });
         self.used_region(region);
@@ -286,17 +305,19 @@ impl Allocator {
             Place::Block(block) => !self.space(region).is_some_and(|space| space.slabs.is_last(block)),
             Place::Pages { .. } => false,
         };
-        FreePlan { slot, region, place, shares_page }
+        FreePlan { slot, region, place: place.into(), shares_page }
     }
 
     /// Carries out a plan that was made on this state.
     #[inline]
     pub(crate) fn free(&mut self, plan: &FreePlan) {
-        let record = self.records.remove(plan.slot).expect("the plan has found the record");
+        let record = self.records.get(plan.slot).expect("the plan has found the record");
+        let (size, is_movable, fragments) = (record.size, record.is_movable(), record.fragments.clone());
+        self.records.clear(plan.slot);
         self.ending.remove(plan.slot);
         self.update(plan.region, |space| {
-            space.live.remove(record.size, record.is_movable(), &record.fragments);
-            space.give_back(plan.place, &record.fragments);
+            space.live.remove(size, is_movable, &fragments);
+            space.give_back(plan.place.place(), &fragments);
         });
     }
 }

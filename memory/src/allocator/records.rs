@@ -1,7 +1,7 @@
 //! The list of allocation records: a persistent radix tree with 64 records in each leaf, which is at the same time the
 //! Merkle tree of the list.
 
-use std::{fmt, mem};
+use std::fmt;
 
 use travertine_merkle::layout::{ALLOCATION_FIELDS, ALLOCATIONS_LIMIT};
 use travertine_merkle::{
@@ -118,30 +118,38 @@ impl RecordList {
         self.len += 1;
     }
 
-    /// Puts a record into a slot or takes it out, and returns the one before.
+    /// Drops the record in a slot, if there is one.
     #[inline]
-    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
+    pub(crate) fn clear(&mut self, slot: u32) {
+        if self.get(slot).is_some() {
+            self.len -= 1;
+            self.set(slot, None);
+        }
+    }
+
+    /// Puts a record into a slot or takes it out.
+    #[inline]
+    fn set(&mut self, slot: u32, record: Option<Allocation>) {
         let leaf = self.top.leaf_mut(slot);
         let before = (leaf.is_empty(), leaf.is_full());
-        let old = leaf.set(slot, record);
+        leaf.set(slot, record);
         if before != (leaf.is_empty(), leaf.is_full()) {
             self.top.note_change(slot);
         }
-        old
     }
 
     /// Replaces the record in a slot, and returns the one before. If the slot is free, nothing is changed.
     pub fn replace(&mut self, slot: u32, record: Allocation) -> Option<Allocation> {
-        self.get(slot)?;
-        self.set(slot, Some(record))
+        let before = self.get(slot)?.clone();
+        self.set(slot, Some(record));
+        Some(before)
     }
 
     /// Takes the record out of a slot, which is free then.
-    #[inline]
     pub fn remove(&mut self, slot: u32) -> Option<Allocation> {
-        self.get(slot)?;
-        self.len -= 1;
-        self.set(slot, None)
+        let before = self.get(slot)?.clone();
+        self.clear(slot);
+        Some(before)
     }
 
     /// Lets clones share what has changed since the last rest, and gives storage back that only free slots take. It cannot be
@@ -264,13 +272,13 @@ impl Leaf {
 }
 
 impl Leaf {
-    /// Puts a record into a slot or takes it out, and returns the one before.
+    /// Puts a record into a slot or takes it out.
     #[inline]
-    fn set(&mut self, slot: u32, record: Option<Allocation>) -> Option<Allocation> {
+    fn set(&mut self, slot: u32, record: Option<Allocation>) {
         let slot = slot as usize % ENTRIES;
         set_bit(&mut self.used, slot, record.is_some());
         self.hashes.touch(slot);
-        mem::replace(&mut self.records[slot], record)
+        self.records[slot] = record;
     }
 }
 

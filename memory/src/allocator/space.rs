@@ -65,6 +65,44 @@ impl Place {
     }
 }
 
+/// A place in one word. Plans hold it so: they go through memory, and what was written there in pieces is slow to be read as one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlaceWord(u64);
+
+impl PlaceWord {
+    /// The upper half is the class of a block, or this and the number of pages; the lower half is the first byte.
+    const PAGES: u32 = 1 << 31;
+
+    /// See [`Place::offset`].
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
+    pub(crate) fn offset(self) -> u32 {
+        self.0 as u32
+    }
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the upper half")]
+    pub(crate) fn place(self) -> Place {
+        let extent = (self.0 >> u32::BITS) as u32;
+        if extent & Self::PAGES == 0 {
+            Place::Block(Block::at(self.offset(), extent))
+        } else {
+            Place::Pages { first: split(self.offset()).0, count: extent & !Self::PAGES }
+        }
+    }
+}
+
+impl From<Place> for PlaceWord {
+    #[inline]
+    fn from(place: Place) -> Self {
+        let extent = match place {
+            Place::Block(Block { class, .. }) => class,
+            Place::Pages { count, .. } => Self::PAGES | count,
+        };
+        Self(u64::from(extent) << u32::BITS | u64::from(place.offset()))
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Space {
     pub(crate) kind: RegionKind,
