@@ -168,6 +168,23 @@ impl Memory {
         request: &AllocationRequest,
         prices: &dyn AllocationPrices,
     ) -> Result<AllocationPlan, AllocationFailure> {
+        let plan = if let Some((region, found)) = self.allocator.find_first_block(request)? {
+            let first_writes =
+                if found.shares_page { self.plan_zeroing(found.address(region).packed())? } else { 0 };
+            let grant = self.allocator.plan_block(request, region, found);
+            AllocationPlan { grant, first_writes, epoch: self.epoch }
+        } else {
+            self.plan_anywhere(request, prices)?
+        };
+        Ok(plan)
+    }
+
+    /// The plan for a request in any region.
+    fn plan_anywhere(
+        &mut self,
+        request: &AllocationRequest,
+        prices: &dyn AllocationPrices,
+    ) -> Result<AllocationPlan, AllocationFailure> {
         let grant = self.allocator.plan_grant(request, prices, &self.regions)?;
         let first_writes = match grant.zeroed() {
             Some(_) => self.plan_zeroing(grant.address().packed())?,
@@ -385,22 +402,31 @@ impl Memory {
         if let Some(length) = freed.zeroed() {
             self.fill_zeros(Address::from_linear(freed.region, freed.place.offset()).packed(), length);
         }
-        let dropped = freed.dropped_pages();
-        if !dropped.is_empty() {
-            self.drop_pages(freed.region, dropped);
+        if freed.pages() > 0 {
+            self.drop_pages(freed.region, freed.dropped_pages());
         }
         self.allocator.free(freed);
     }
 
     /// Makes pages read as zeros and untouched, at the cost of those that are there.
     fn drop_pages(&mut self, region: u8, pages: Range<u32>) {
-        if pages.is_empty() {
-            return;
-        }
-        self.working.remove(page_number(region, pages.start)..=page_number(region, pages.end - 1));
+        let Range { start, end } = pages;
         let cap = self.regions.get_mut(&region).expect("the allocator's regions are there").cap_mut();
-        for (page, _) in cap.pages_in(pages) {
-            cap.write(page, PageSlot::Empty).expect("the page is in the cap");
+        match end - start {
+            0 => {}
+            1 => {
+                // Most often nobody has touched it, and there is nothing to go through.
+                self.working.remove_page(page_number(region, start));
+                if cap.is_stored(start) {
+                    cap.write(start, PageSlot::Empty).expect("the page is in the cap");
+                }
+            }
+            _ => {
+                self.working.remove(page_number(region, start)..=page_number(region, end - 1));
+                for (page, _) in cap.pages_in(pages) {
+                    cap.write(page, PageSlot::Empty).expect("the page is in the cap");
+                }
+            }
         }
     }
 

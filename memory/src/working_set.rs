@@ -263,6 +263,14 @@ impl WorkingSet {
         self.take(page_numbers);
     }
 
+    /// Forgets a page, if it is there.
+    pub(crate) fn remove_page(&mut self, page_number: u32) {
+        self.staged.remove(&page_number);
+        if self.find(page_number).is_some() {
+            self.take_page(page_number);
+        }
+    }
+
     /// Gives pages other numbers: `first` becomes `to`, and so on. None of the new numbers is there.
     pub(crate) fn renumber(&mut self, page_numbers: RangeInclusive<u32>, to: u32) {
         let first = *page_numbers.start();

@@ -96,6 +96,7 @@ impl FreePlan {
         if self.shares_page { 0..0 } else { self.place.place().pages() }
     }
 
+    #[inline]
     pub(crate) fn pages(&self) -> u32 {
         let Range { start, end } = self.dropped_pages();
         end - start
@@ -116,10 +117,18 @@ pub(crate) struct Found {
 }
 
 /// A block that is had without more planes, and the frame of its page.
+#[derive(Clone, Copy)]
 pub(crate) struct FoundBlock {
     block: Block,
     frame: Fragment,
-    shares_page: bool,
+    /// Whether others have blocks of the page.
+    pub(crate) shares_page: bool,
+}
+
+impl FoundBlock {
+    pub(crate) fn address(&self, region: u8) -> Address {
+        Address::from_linear(region, self.block.offset())
+    }
 }
 
 impl From<FoundBlock> for Found {
@@ -169,57 +178,58 @@ impl Space {
 }
 
 impl Allocator {
-    /// Finds a place for a request among these regions, of which some are others'.
+    /// Checks what a request needs wherever it is served.
     #[inline]
+    fn check_request(&self, request: &AllocationRequest) -> Result<(), AllocationError> {
+        request.check()?;
+        let is_full = u64::from(self.records.len()) == ALLOCATIONS_LIMIT;
+        if is_full { Err(AllocationError::TooManyAllocations) } else { Ok(()) }
+    }
+
+    /// What most requests get: a block in the region that is asked first, which is open and has one without more planes.
+    #[inline]
+    pub(crate) fn find_first_block(
+        &self,
+        request: &AllocationRequest,
+    ) -> Result<Option<(u8, FoundBlock)>, AllocationError> {
+        self.check_request(request)?;
+        let Some(region) = request.region.or(default_region(request.kind)) else { return Ok(None) };
+        let space = self.space(region).filter(|space| space.kind == request.kind);
+        let Some(found) = space.and_then(|space| space.find_block(request.size, request.flags)) else {
+            return Ok(None);
+        };
+        self.check_frame_limit(u32::from(!found.shares_page))?;
+        Ok(Some((region, found)))
+    }
+
+    /// The plan of what [`find_first_block`](Self::find_first_block) has found.
+    #[inline]
+    pub(crate) fn plan_block(&self, request: &AllocationRequest, region: u8, found: FoundBlock) -> GrantPlan {
+        GrantPlan {
+            size: request.size,
+            owner: request.owner,
+            place: Place::Block(found.block).into(),
+            planes: self.planes[kind_index(request.kind)],
+            promotion_cost: 0,
+            fragments: found.frame.into(),
+            growth: 0,
+            candidate: Candidate { region, is_new: false },
+            kind: request.kind,
+            flags: request.flags,
+            regions: 1,
+            shares_page: found.shares_page,
+            is_promoted: false,
+        }
+    }
+
+    /// Finds a place for a request. Of `regions`, those that are not the allocator's belong to others.
     pub(crate) fn plan_grant(
         &mut self,
         request: &AllocationRequest,
         prices: &dyn AllocationPrices,
         regions: &BTreeMap<u8, Region>,
     ) -> Result<GrantPlan, AllocationError> {
-        request.check()?;
-        if u64::from(self.records.len()) == ALLOCATIONS_LIMIT {
-            return Err(AllocationError::TooManyAllocations);
-        }
-        // What most requests get, without a detour.
-        let plan = if let Some((region, found)) = self.find_first_block(request) {
-            self.check_frame_limit(u32::from(!found.shares_page))?;
-            GrantPlan {
-                size: request.size,
-                owner: request.owner,
-                place: Place::Block(found.block).into(),
-                planes: self.planes[kind_index(request.kind)],
-                promotion_cost: 0,
-                fragments: found.frame.into(),
-                growth: 0,
-                candidate: Candidate { region, is_new: false },
-                kind: request.kind,
-                flags: request.flags,
-                regions: 1,
-                shares_page: found.shares_page,
-                is_promoted: false,
-            }
-        } else {
-            self.plan_place(request, prices, regions)?
-        };
-        Ok(plan)
-    }
-
-    /// The block that a request gets in the region that is asked first, if that is open.
-    #[inline]
-    fn find_first_block(&self, request: &AllocationRequest) -> Option<(u8, FoundBlock)> {
-        let region = request.region.or(default_region(request.kind))?;
-        let space = self.space(region).filter(|space| space.kind == request.kind)?;
-        Some((region, space.find_block(request.size, request.flags)?))
-    }
-
-    /// Finds a place anywhere.
-    fn plan_place(
-        &mut self,
-        request: &AllocationRequest,
-        prices: &dyn AllocationPrices,
-        regions: &BTreeMap<u8, Region>,
-    ) -> Result<GrantPlan, AllocationError> {
+        self.check_request(request)?;
         let pricing = self.pricing(prices, request.kind);
         let serve = |allocator: &mut Self, candidate: Candidate| {
             let (size, flags) = (request.size, request.flags);
@@ -259,12 +269,12 @@ impl Allocator {
     /// Carries out a plan that was made on this state.
     #[inline]
     pub(crate) fn grant(&mut self, plan: GrantPlan) -> Address {
-        let (region, address) = (plan.candidate.region, plan.address());
-        let GrantPlan { size, owner, kind, flags, .. } = plan;
-        if plan.candidate.is_new {
+        let address = plan.address();
+        let GrantPlan { size, place, owner, fragments, candidate, kind, flags, .. } = plan;
+        let Candidate { region, is_new } = candidate;
+        if is_new {
             self.open(region, kind);
         }
-        let fragments = plan.fragments;
         let id = self.next;
         self.next += 1;
         let slot = self.records.lowest_free().expect("the plan has found a free slot");
@@ -273,7 +283,7 @@ impl Allocator {
         }
         self.update(region, |space| {
             space.live.add(size, is_movable(size, kind, flags), &fragments);
-            space.take(plan.place.place(), &fragments, slot);
+            space.take(place.place(), &fragments, slot);
         });
         self.records.put(slot, Allocation { id, address, size, kind, flags, owner, fragments });
         self.used_region(region);

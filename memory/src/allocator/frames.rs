@@ -61,6 +61,8 @@ pub(crate) struct Frames {
     empty: RunSet,
     /// The planes with a frame in use that have a run of free frames of exactly 1, 2, .. 15 frames.
     by_run: Vec<BitSet>,
+    /// The lengths of runs for which there is such a plane: bit `length - 1` each.
+    runs: u32,
     /// The planes with exactly 1, 2, .. 16 frames in use.
     by_used: Vec<BitSet>,
     /// By the first frame of every fragment: the page of the region that it holds first.
@@ -75,6 +77,7 @@ impl Default for Frames {
             masks: RadixVec::new(PLANE_BITS),
             empty: RunSet::full(PLANE_BITS),
             by_run: vec![BitSet::empty(PLANE_BITS); PLANE_FRAMES as usize - 1],
+            runs: 0,
             by_used: vec![BitSet::empty(PLANE_BITS); PLANE_FRAMES as usize],
             holders: StartMap::new(FRAME_BITS),
         }
@@ -110,7 +113,7 @@ impl Frames {
     /// The longest run of free frames: the spare planes, which are alike, or the longest one in a plane that is in use.
     pub(crate) fn largest_run(&self) -> u32 {
         match self.spare() {
-            0 => (1..PLANE_FRAMES).rev().find(|&length| self.planes_with_run(length).len() > 0).unwrap_or(0),
+            0 => self.runs.checked_ilog2().map_or(0, |longest| longest + 1),
             spare => spare * PLANE_FRAMES,
         }
     }
@@ -171,7 +174,13 @@ impl Frames {
 
     /// The plane that serves a request alone: one in use, else an empty one if the request does not need more.
     fn plane_with_room(&self, frames: u32) -> Option<u32> {
-        let in_use = (frames..PLANE_FRAMES).filter_map(|length| self.planes_with_run(length).first()).min();
+        let mut in_use = None;
+        if frames < PLANE_FRAMES {
+            for_each_bit(self.runs & (u32::MAX << (frames - 1)), |length| {
+                let lowest = self.by_run[length].first();
+                in_use = in_use.into_iter().chain(lowest).min();
+            });
+        }
         let empty = || self.empty.members().first().filter(|_| frames <= PLANE_FRAMES && self.spare() > 0);
         in_use.or_else(empty)
     }
@@ -208,7 +217,7 @@ impl Frames {
     pub(crate) fn take(&mut self, fragments: &[Fragment], page: u32) {
         let mut page = page;
         for fragment in fragments {
-            self.change(fragment.plane.into(), |mask| mask | bits(*fragment));
+            self.change(fragment.plane.into(), bits(*fragment), fragment.frames.into(), true);
             self.holders.insert(first_frame(*fragment), page);
             page += u32::from(fragment.frames);
         }
@@ -218,7 +227,7 @@ impl Frames {
     /// Gives frames back. The budget keeps its planes.
     pub(crate) fn give_back(&mut self, fragments: &[Fragment]) {
         for fragment in fragments {
-            self.change(fragment.plane.into(), |mask| mask & !bits(*fragment));
+            self.change(fragment.plane.into(), bits(*fragment), fragment.frames.into(), false);
             self.holders.remove(first_frame(*fragment));
         }
     }
@@ -255,8 +264,8 @@ impl Frames {
             self.holders.insert(next, first_page + (next - start));
         }
         self.holders.remove(from);
-        self.change(plane, |mask| mask & !(1 << (from % PLANE_FRAMES)));
-        self.change(to / PLANE_FRAMES, |mask| mask | 1 << (to % PLANE_FRAMES));
+        self.change(plane, 1 << (from % PLANE_FRAMES), 1, false);
+        self.change(to / PLANE_FRAMES, 1 << (to % PLANE_FRAMES), 1, true);
         self.holders.insert(to, page);
     }
 
@@ -279,27 +288,31 @@ impl Frames {
         self.planes_in_use() * PLANE_FRAMES - self.used
     }
 
-    fn change(&mut self, plane: u32, change: impl FnOnce(u16) -> u16) {
+    /// Takes so many frames of a plane into use, one bit each, none of which was, or gives them back.
+    fn change(&mut self, plane: u32, frames: u16, count: u32, is_taken: bool) {
         let mask = self.masks.get_mut(plane);
         let before = *mask;
-        let after = change(before);
+        let after = if is_taken { before | frames } else { before & !frames };
         *mask = after;
-        if before == 0 && after != 0 {
+        if before == 0 {
             self.empty.remove(plane, 1);
-        } else if before != 0 && after == 0 {
+        } else if after == 0 {
             self.empty.insert(plane, 1);
         }
         let (runs_before, runs_after) = (run_lengths(before), run_lengths(after));
-        for_each_bit(runs_before & !runs_after, |length| self.by_run[length].remove(plane));
+        for_each_bit(runs_before & !runs_after, |length| {
+            self.by_run[length].remove(plane);
+            self.runs &= !(u32::from(self.by_run[length].len() == 0) << length);
+        });
         for_each_bit(runs_after & !runs_before, |length| self.by_run[length].insert(plane));
-        let (used_before, used_after) = (before.count_ones(), after.count_ones());
-        if used_before != used_after {
-            if used_before > 0 {
-                self.by_used[used_before as usize - 1].remove(plane);
-            }
-            if used_after > 0 {
-                self.by_used[used_after as usize - 1].insert(plane);
-            }
+        self.runs |= runs_after;
+        let used_before = before.count_ones();
+        let used_after = if is_taken { used_before + count } else { used_before - count };
+        if used_before > 0 {
+            self.by_used[used_before as usize - 1].remove(plane);
+        }
+        if used_after > 0 {
+            self.by_used[used_after as usize - 1].insert(plane);
         }
         self.used = self.used + used_after - used_before;
     }

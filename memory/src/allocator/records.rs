@@ -128,7 +128,7 @@ impl RecordList {
     }
 
     /// Puts a record into a slot or takes it out.
-    #[inline]
+    #[inline(always)]
     fn set(&mut self, slot: u32, record: Option<Allocation>) {
         let leaf = self.top.leaf_mut(slot);
         let before = (leaf.is_empty(), leaf.is_full());
@@ -278,6 +278,8 @@ impl Leaf {
         let slot = slot as usize % ENTRIES;
         set_bit(&mut self.used, slot, record.is_some());
         self.hashes.touch(slot);
+        // What is there goes first: so the new record is written where it lies, and not moved there.
+        self.records[slot] = None;
         self.records[slot] = record;
     }
 }

@@ -95,16 +95,34 @@ impl BitSet {
             return;
         }
         if index != self.hot.index {
-            self.write_back();
-            self.hot = Hot { index, word: before, before, others: self.len - before.count_ones() };
+            self.heat(index, before);
         }
         self.hot.word = after;
-        self.len = self.hot.others + after.count_ones();
+        let changed = before ^ after;
+        // Most often it is one, and counting takes longer than asking for that.
+        let count = if changed.is_power_of_two() { 1 } else { changed.count_ones() };
+        self.len = if present { self.len + count } else { self.len - count };
         if after != 0 {
             self.lowest = self.lowest.min(index);
+        } else if self.len == 0 {
+            self.lowest = u32::MAX;
         } else if self.lowest == index {
-            self.lowest = self.first_from(index << WORD_BITS).map_or(u32::MAX, |member| member >> WORD_BITS);
+            self.find_lowest();
         }
+    }
+
+    /// Goes on from the lowest word, which is empty now, to the next that is not.
+    #[inline(never)]
+    fn find_lowest(&mut self) {
+        self.lowest =
+            self.first_from(self.lowest << WORD_BITS).map_or(u32::MAX, |member| member >> WORD_BITS);
+    }
+
+    /// Keeps another word aside.
+    #[inline(never)]
+    fn heat(&mut self, index: u32, word: u64) {
+        self.write_back();
+        self.hot = Hot { index, word, before: word, others: self.len - word.count_ones() };
     }
 
     /// Brings the levels up to date.

@@ -117,7 +117,14 @@ impl Node {
 
     /// The `index`-th node `depth` levels below.
     pub(crate) fn descend(&self, depth: u32, index: u64) -> &Self {
-        (0..depth).rev().fold(self, |node, level| node.half(level, index))
+        let mut node = self;
+        for level in (0..depth).rev() {
+            if let Self::Empty = node {
+                break;
+            }
+            node = node.half(level, index);
+        }
+        node
     }
 
     /// This subtree of `levels` levels, whose first page is `first`, with `writes` (ascending) in place, from which they are
