@@ -277,7 +277,8 @@ impl Allocator {
         }
         let id = self.next;
         self.next += 1;
-        let slot = self.records.lowest_free().expect("the plan has found a free slot");
+        let record = Allocation { id, address, size, kind, flags, owner, fragments: fragments.clone() };
+        let slot = self.records.insert(record).expect("the plan has found a free slot");
         if ends_with_call(kind, flags) {
             self.ending.insert(slot);
         }
@@ -285,7 +286,6 @@ impl Allocator {
             space.live.add(size, is_movable(size, kind, flags), &fragments);
             space.take(place.place(), &fragments, slot);
         });
-        self.records.put(slot, Allocation { id, address, size, kind, flags, owner, fragments });
         self.used_region(region);
         address
     }
@@ -321,9 +321,8 @@ impl Allocator {
     /// Carries out a plan that was made on this state.
     #[inline]
     pub(crate) fn free(&mut self, plan: &FreePlan) {
-        let record = self.records.get(plan.slot).expect("the plan has found the record");
-        let (size, is_movable, fragments) = (record.size, record.is_movable(), record.fragments.clone());
-        self.records.clear(plan.slot);
+        let read = |record: &Allocation| (record.size, record.is_movable(), record.fragments.clone());
+        let (size, is_movable, fragments) = self.records.drop_record(plan.slot, read);
         self.ending.remove(plan.slot);
         self.update(plan.region, |space| {
             space.live.remove(size, is_movable, &fragments);

@@ -90,9 +90,13 @@ impl RecordList {
     ///
     /// # Errors
     /// [`RecordError::Full`].
+    #[inline]
     pub fn insert(&mut self, record: Allocation) -> Result<u32, RecordError> {
-        let slot = self.lowest_free().ok_or(RecordError::Full)?;
-        self.put(slot, record);
+        let (slot, leaf) = self.top.vacant_mut().ok_or(RecordError::Full)?;
+        if leaf.set(slot, Some(record)) {
+            self.top.note_change(slot);
+        }
+        self.len += 1;
         Ok(slot)
     }
 
@@ -107,35 +111,9 @@ impl RecordList {
         if self.get(slot).is_some() {
             return Err(RecordError::Occupied { slot });
         }
-        self.put(slot, record);
-        Ok(())
-    }
-
-    /// Puts a record into a slot that is free.
-    #[inline]
-    pub(crate) fn put(&mut self, slot: u32, record: Allocation) {
         self.set(slot, Some(record));
         self.len += 1;
-    }
-
-    /// Drops the record in a slot, if there is one.
-    #[inline]
-    pub(crate) fn clear(&mut self, slot: u32) {
-        if self.get(slot).is_some() {
-            self.len -= 1;
-            self.set(slot, None);
-        }
-    }
-
-    /// Puts a record into a slot or takes it out.
-    #[inline(always)]
-    fn set(&mut self, slot: u32, record: Option<Allocation>) {
-        let leaf = self.top.leaf_mut(slot);
-        let before = (leaf.is_empty(), leaf.is_full());
-        leaf.set(slot, record);
-        if before != (leaf.is_empty(), leaf.is_full()) {
-            self.top.note_change(slot);
-        }
+        Ok(())
     }
 
     /// Replaces the record in a slot, and returns the one before. If the slot is free, nothing is changed.
@@ -148,8 +126,28 @@ impl RecordList {
     /// Takes the record out of a slot, which is free then.
     pub fn remove(&mut self, slot: u32) -> Option<Allocation> {
         let before = self.get(slot)?.clone();
-        self.clear(slot);
+        self.set(slot, None);
+        self.len -= 1;
         Some(before)
+    }
+
+    /// Drops the record in a slot that is used; `read` looks at it before.
+    #[inline]
+    pub(crate) fn drop_record<T>(&mut self, slot: u32, read: impl FnOnce(&Allocation) -> T) -> T {
+        let leaf = self.top.leaf_mut(slot);
+        let result = read(leaf.get(slot % (1 << Leaf::LEVELS)).expect("the slot is used"));
+        if leaf.set(slot, None) {
+            self.top.note_change(slot);
+        }
+        self.len -= 1;
+        result
+    }
+
+    /// Puts a record into a slot or takes it out.
+    fn set(&mut self, slot: u32, record: Option<Allocation>) {
+        if self.top.leaf_mut(slot).set(slot, record) {
+            self.top.note_change(slot);
+        }
     }
 
     /// Lets clones share what has changed since the last rest, and gives storage back that only free slots take. It cannot be
@@ -216,6 +214,8 @@ trait Subtree: Clone + Default + Rest {
     fn iter(&self) -> impl Iterator<Item = (u32, &Allocation)>;
     /// The leaf that a slot is in, to be changed there. The nodes above are hashed anew when their hashes are next asked for.
     fn leaf_mut(&mut self, slot: u32) -> &mut Leaf;
+    /// The lowest free slot and its leaf, to be changed there.
+    fn vacant_mut(&mut self) -> Option<(u32, &mut Leaf)>;
     /// Brings up to date what the nodes above a slot's leaf know of it, which may have become empty or full, or ceased to be.
     fn note_change(&mut self, slot: u32);
     fn equals(&self, other: &Self) -> bool;
@@ -272,15 +272,17 @@ impl Leaf {
 }
 
 impl Leaf {
-    /// Puts a record into a slot or takes it out.
-    #[inline]
-    fn set(&mut self, slot: u32, record: Option<Allocation>) {
+    /// Puts a record into a slot or takes it out. Tells whether the leaf has become empty or full, or ceased to be.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "so the record is made where it lies, and not moved there")]
+    fn set(&mut self, slot: u32, record: Option<Allocation>) -> bool {
         let slot = slot as usize % ENTRIES;
+        let before = (self.is_empty(), self.is_full());
         set_bit(&mut self.used, slot, record.is_some());
         self.hashes.touch(slot);
-        // What is there goes first: so the new record is written where it lies, and not moved there.
         self.records[slot] = None;
         self.records[slot] = record;
+        before != (self.is_empty(), self.is_full())
     }
 }
 
@@ -318,6 +320,11 @@ impl Subtree for Leaf {
     #[inline]
     fn leaf_mut(&mut self, _: u32) -> &mut Leaf {
         self
+    }
+
+    #[inline]
+    fn vacant_mut(&mut self) -> Option<(u32, &mut Leaf)> {
+        Some((self.lowest_free()?, self))
     }
 
     fn note_change(&mut self, _: u32) {}
@@ -387,6 +394,15 @@ impl<T: Subtree> Subtree for Inner<T> {
         let (number, within) = Self::split(slot);
         self.hashes.touch(number);
         self.children[number].get_or_insert_default().to_mut().leaf_mut(within)
+    }
+
+    #[inline]
+    fn vacant_mut(&mut self) -> Option<(u32, &mut Leaf)> {
+        let number = lowest(!self.full)?;
+        let child = self.children[number as usize].get_or_insert_default().to_mut();
+        let (within, leaf) = child.vacant_mut()?;
+        self.hashes.touch(number as usize);
+        Some((number << T::LEVELS | within, leaf))
     }
 
     fn note_change(&mut self, slot: u32) {
