@@ -280,6 +280,7 @@ impl Leaf {
         let before = (self.is_empty(), self.is_full());
         set_bit(&mut self.used, slot, record.is_some());
         self.hashes.touch(slot);
+        // Emptied first, so that nothing is left to be dropped when the record is written.
         self.records[slot] = None;
         self.records[slot] = record;
         before != (self.is_empty(), self.is_full())
