@@ -261,7 +261,8 @@ impl Memory {
     }
 
     /// Lets accesses to the page of an address go the quick way: loads if the program may load from it and has touched it
-    /// in this call, stores if it may store to it and has done so. It stays so at most until another page takes its place.
+    /// in this call, stores if it may store to it and has done so. It stays so at most until another page takes its place; if that
+    /// happens often, there will be more places.
     pub fn make_fast(&mut self, address: u64) {
         if let Ok(page_number) = u32::try_from(address >> PAGE_OFFSET_BITS) {
             self.working.make_fast(page_number);

@@ -1,4 +1,4 @@
-//! A page of 4,096 bytes: shared, aligned, hashed at most once; the slot it stands in; and where missing pages come from.
+//! A page of 4,096 bytes: shared, hashed at most once; the slot it stands in; and where missing pages come from.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -13,12 +13,12 @@ use crate::page_hash::GroupRoots;
 pub(crate) const PAGE_BYTES: usize = 4096;
 const _: () = assert!(PAGE_BYTES as u64 == layout::PAGE_BYTES);
 
-/// The bytes of one page, aligned to its size so that a page can later be mapped where it lies.
-#[repr(align(4096))]
+/// The bytes of one page, aligned so that no cache line is shared with another.
+#[repr(align(64))]
 #[derive(Clone, PartialEq, Eq)]
 pub struct PageBytes([u8; PAGE_BYTES]);
 
-const _: () = assert!(size_of::<PageBytes>() == PAGE_BYTES && align_of::<PageBytes>() == PAGE_BYTES);
+const _: () = assert!(size_of::<PageBytes>() == PAGE_BYTES);
 
 impl PageBytes {
     /// A page of zeros.

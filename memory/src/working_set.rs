@@ -204,19 +204,37 @@ impl WorkingSet {
 
     /// Quick ways to the bytes of pages that [`make_fast`](Self::make_fast) was told.
     pub(crate) fn fast_pages(&mut self) -> FastPages<'_> {
-        self.fast.pages()
+        FastPages::of(self)
+    }
+
+    /// For [`FastPages`], which knows what may be done with it.
+    pub(crate) fn fast_table(&mut self) -> &mut FastTable {
+        &mut self.fast
     }
 
     /// Lets accesses to a page go the quick way, as far as the program may make them and would not be the first.
     pub(crate) fn make_fast(&mut self, page_number: u32) {
+        if self.fast.is_crowded() {
+            self.fast.grow();
+        }
+        self.enter_fast(page_number);
+    }
+
+    /// The same while the table is used, if it need not grow; tells whether the call has touched the page.
+    pub(crate) fn refill(&mut self, page_number: u32) -> bool {
+        !self.fast.is_crowded() && self.enter_fast(page_number)
+    }
+
+    fn enter_fast(&mut self, page_number: u32) -> bool {
         let Some(found) = self.find(page_number).map(|frame| &mut self.frames[frame as usize]) else {
-            return;
+            return false;
         };
         let load = found.is_warm_for(Access::Read);
         // A dirty page's load and store entries are one pointer, made last, so that it stays valid for both.
         let store = found.is_warm_for(Access::Write).then(|| found.bytes_mut().as_mut_ptr());
         let load = load.then(|| store.map_or_else(|| found.bytes().as_ptr(), <*mut u8>::cast_const));
         self.fast.set(page_number, load, store);
+        true
     }
 
     /// Lets stores to a page go the slow way until [`make_fast`](Self::make_fast).

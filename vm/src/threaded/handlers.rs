@@ -3,7 +3,7 @@
 
 use travertine_memory::FastPages;
 
-use super::op::{ChainEnd, Context, OpPointer, Reason, Registers, dispatch, keep_apart, stop};
+use super::op::{ChainEnd, Context, Misses, OpPointer, Reason, Registers, dispatch, keep_apart, stop};
 use super::semantics::Condition;
 use super::straight::{Sequence, operands};
 
@@ -199,6 +199,26 @@ fn enter(
     }
 }
 
+/// The page of a load or store is not at hand. If the call has touched it, it is from now on, and the chain goes on with
+/// the same operation; else, or if that has not helped, it ends.
+#[cold]
+#[inline(never)]
+pub(super) extern "C" fn miss(
+    op: OpPointer,
+    registers: Registers<'_>,
+    gas: u64,
+    mut pages: FastPages<'_>,
+    context: &mut Context<'_>,
+) -> ChainEnd {
+    let address = registers.get(op.rs1()).wrapping_add(op.value());
+    let this = Misses::LookedUp(op, address);
+    if context.misses == Misses::End || context.misses == this || !pages.refill(address) {
+        return stop(Reason::Miss, op, gas, context);
+    }
+    context.misses = this;
+    dispatch(op, registers, gas, pages, context)
+}
+
 macro_rules! ends {
     ($($(#[$doc:meta])* $name:ident: $reason:ident;)*) => {$(
         $(#[$doc])*
@@ -217,8 +237,6 @@ macro_rules! ends {
 }
 
 ends! {
-    /// The page of a load or store is not at hand.
-    miss: Miss;
     /// The block cannot be paid.
     unpaid: Unpaid;
     /// The reference engine carries this one out.

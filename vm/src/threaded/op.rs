@@ -242,6 +242,18 @@ pub(super) struct Context<'a> {
     pub(super) reason: Reason,
     /// With [`Reason::Elsewhere`], the address that the chain jumps to.
     pub(super) pc: u64,
+    pub(super) misses: Misses,
+}
+
+/// What a chain does about loads and stores of pages that are not at hand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Misses {
+    /// It ends.
+    End,
+    /// It looks for the page.
+    LookUp,
+    /// The same. The last time it was for this access.
+    LookedUp(OpPointer, u64),
 }
 
 /// Why a chain has ended.
