@@ -199,7 +199,10 @@ impl FastTable {
             table.header().displaced += 1;
         }
         let entry = |bytes: Option<*mut u8>| {
-            bytes.map_or(empty(offset), |bytes| Entry { page, bytes: bytes.wrapping_byte_sub(host_offset(page)) })
+            bytes.map_or(empty(offset), |bytes| Entry {
+                page,
+                bytes: bytes.wrapping_byte_sub(host_offset(page)),
+            })
         };
         *table.slot(offset) = Slot { load: entry(load.map(<*const u8>::cast_mut)), store: entry(store) };
     }
@@ -310,6 +313,7 @@ impl<'a> FastPages<'a> {
     /// Looks for the page of an address among all pages that the call has touched, and lets accesses to it go the quick way, as
     /// [`Memory::make_fast`](crate::Memory::make_fast) does. Tells whether it did: the table may have to grow first,
     /// which is done there.
+    #[inline]
     #[allow(unsafe_code, reason = "the way back from the table")]
     pub fn refill(&mut self, address: u64) -> bool {
         let Ok(page_number) = u32::try_from(address >> PAGE_OFFSET_BITS) else { return false };

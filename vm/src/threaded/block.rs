@@ -11,6 +11,9 @@ use crate::prices::{PriceSlot, Prices};
 
 /// The most instructions of a block. What is decoded at once is executed at once, unless it traps.
 const MAX_INSTRUCTIONS: usize = 256;
+/// The most jumps that a block follows, and the most instructions up to the next branch or jump where one leads.
+const MAX_FOLLOWED: u32 = 2;
+const MAX_REPEATED: usize = 16;
 
 /// An operation that is to be written.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +23,8 @@ pub(super) struct Draft {
     pub(super) length: u8,
     pub(super) instruction: Instruction,
     pub(super) kind: Kind,
+    /// The price of the jumps between the operation in front and this one, which have no operations of their own.
+    way: u64,
 }
 
 /// What an operation is to its block. All but the first kind end it.
@@ -57,11 +62,11 @@ impl Draft {
 
     /// An instruction of four bytes.
     pub(super) fn of_instruction(pc: u64, instruction: Instruction) -> Self {
-        Self { pc, length: 4, instruction, kind: Kind::of(instruction) }
+        Self { pc, length: 4, instruction, kind: Kind::of(instruction), way: 0 }
     }
 
     fn without_instruction(pc: u64, kind: Kind) -> Self {
-        Self { pc, length: 0, instruction: NO_INSTRUCTION, kind }
+        Self { pc, length: 0, instruction: NO_INSTRUCTION, kind, way: 0 }
     }
 
     /// Address behind the instruction.
@@ -157,7 +162,9 @@ impl Draft {
             Kind::Branch => {
                 select::loop_end([first, second, last.instruction.opcode], [forward, last.forward(next)])
             }
-            Kind::JumpRegister if last.instruction.rd == 0 => select::switch(first, second, forward),
+            Kind::JumpRegister if last.instruction.rd == 0 => {
+                select::switch([first, second], [forward, last.forward(next)])
+            }
             Kind::Straight | Kind::Jump | Kind::JumpRegister | Kind::Slow | Kind::Link => None,
         }
     }
@@ -188,21 +195,39 @@ impl Kind {
 }
 
 impl Block {
-    /// The block that begins at `pc`. It ends before an instruction that `is_known`.
+    /// The block that begins at `pc`. It ends before an instruction that `is_known`, unless the block there is so short that
+    /// it is better repeated; and it follows jumps to such short ones.
     pub(super) fn decode(code: &Code, prices: &Prices, pc: u64, is_known: impl Fn(u64) -> bool) -> Self {
-        let mut drafts = Vec::new();
+        let mut drafts: Vec<Draft> = Vec::new();
         let mut next = pc;
         // What the operations cost together must fit into 32 bits; each price does.
         let mut total = 0;
+        let (mut way, mut followed, mut is_repeating) = (0, 0, false);
         loop {
-            let draft = Draft::new(next, code.slot(next));
+            let draft = Draft { way, ..Draft::new(next, code.slot(next)) };
             let price = draft.price(prices);
             let is_full = drafts.len() == MAX_INSTRUCTIONS || total + price > u64::from(u32::MAX);
-            if !drafts.is_empty() && (is_full || is_known(next)) {
-                drafts.push(Draft::without_instruction(next, Kind::Link));
+            let is_first = drafts.is_empty();
+            if !is_first && !is_full && !is_repeating && is_known(next) {
+                is_repeating = is_short(code, next);
+            }
+            if !is_first && (is_full || !is_repeating && is_known(next)) {
+                drafts.push(Draft { way, ..Draft::without_instruction(next, Kind::Link) });
                 break;
             }
             total += price;
+            let is_followed = draft.kind == Kind::Jump
+                && draft.instruction.rd == 0
+                && !is_first
+                && followed < MAX_FOLLOWED
+                && is_short(code, draft.relative());
+            if is_followed {
+                (followed, is_repeating) = (followed + 1, true);
+                way += price;
+                next = draft.relative();
+                continue;
+            }
+            way = 0;
             next = draft.end();
             drafts.push(draft);
             if draft.kind != Kind::Straight {
@@ -236,11 +261,23 @@ impl Block {
     }
 }
 
+/// Whether the instructions from `pc` on reach a branch or jump soon.
+fn is_short(code: &Code, pc: u64) -> bool {
+    let mut next = pc;
+    (0..MAX_REPEATED).any(|_| {
+        let draft = Draft::new(next, code.slot(next));
+        next = draft.end();
+        draft.kind != Kind::Straight
+    })
+}
+
 fn costs(drafts: &[Draft], prices: &Prices) -> Vec<u32> {
     let mut total = 0;
     let suffixes = drafts.iter().rev().map(|draft| {
         total += draft.price(prices);
-        u32::try_from(total).expect("the block was cut before")
+        let suffix = u32::try_from(total).expect("the block was cut before");
+        total += draft.way;
+        suffix
     });
     let mut costs: Vec<u32> = suffixes.collect();
     costs.reverse();

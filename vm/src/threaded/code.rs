@@ -10,7 +10,7 @@ use travertine_merkle::layout::PAGE_BYTES;
 
 use super::block::{Block, Draft, Kind};
 use super::handlers;
-use super::op::{Op, OpPointer, Register, Word};
+use super::op::{KNOWN_PLACES, Op, OpPointer, Register, Word};
 use crate::code::Code;
 use crate::image::{Image, Segment};
 use crate::prices::Prices;
@@ -226,17 +226,18 @@ impl ThreadedCode {
     /// Writes and publishes a block, and returns its first operation.
     fn write(&self, arena: &mut Arena, block: &Block) -> OpPointer {
         let drafts = &block.drafts;
-        let (chunk, first) = arena.reserve(drafts.len());
+        let jumps = drafts.last().is_some_and(|last| last.kind == Kind::JumpRegister);
+        let room = drafts.len() + if jumps { KNOWN_PLACES } else { 0 };
+        let (chunk, first) = arena.reserve(room);
         let places: Vec<OpPointer> = (first..first + drafts.len()).map(|place| chunk.op(place)).collect();
-        let mut taken = size_of::<Op>() * drafts.len();
+        let mut taken = size_of::<Op>() * room;
         let handlers = block.handlers();
         for (place, draft) in drafts.iter().enumerate() {
             let own = places[place];
             // An operation of this block, of another one, or a placeholder.
             let mut target = |pc: u64, is_second: bool| {
-                let is_here = |draft: &&Draft| draft.kind != Kind::Link;
-                let here = drafts.binary_search_by_key(&pc, |draft| draft.pc).ok();
-                let here = here.filter(|&at| is_here(&&drafts[at])).map(|at| places[at]);
+                let is_there = |draft: &Draft| draft.pc == pc && draft.kind != Kind::Link;
+                let here = drafts.iter().position(is_there).map(|at| places[at]);
                 Word::target(here.or_else(|| self.find(pc)).unwrap_or_else(|| {
                     taken += size_of::<Op>();
                     placeholder(arena, pc, own, is_second)
@@ -270,11 +271,15 @@ impl ThreadedCode {
                     rs2: Register::new(instruction.rs2),
                 },
             );
+            if draft.kind == Kind::JumpRegister {
+                own.clear_known();
+            }
         }
         for (draft, &op) in drafts.iter().zip(&places) {
-            // A block may run on into the next window.
+            // A block may run on into the next window, and repeat another one.
             if draft.kind != Kind::Link
                 && let Some(table) = self.table(draft.pc)
+                && table.find(draft.pc).is_none()
             {
                 table.publish(draft.pc, op);
             }

@@ -3,7 +3,7 @@
 
 use travertine_memory::FastPages;
 
-use super::op::{ChainEnd, Context, Misses, OpPointer, Reason, Registers, dispatch, keep_apart, stop};
+use super::op::{ChainEnd, Context, KNOWN, Misses, OpPointer, Reason, Registers, dispatch, keep_apart, stop};
 use super::semantics::Condition;
 use super::straight::{Sequence, operands};
 
@@ -149,8 +149,8 @@ pub(super) extern "C" fn jump_register<const LINKS: bool>(
     go_to(target, op, registers, gas, pages, context)
 }
 
-/// A sequence, and behind it a `jalr x0`: the end of most functions.
-pub(super) extern "C" fn then_return<S: Sequence>(
+/// A sequence, and behind it a `jalr x0`: the end of most functions, and of switches.
+pub(super) extern "C" fn then_return<S: Sequence, const FORWARD: u8>(
     op: OpPointer,
     mut registers: Registers<'_>,
     gas: u64,
@@ -158,15 +158,17 @@ pub(super) extern "C" fn then_return<S: Sequence>(
     context: &mut Context<'_>,
 ) -> ChainEnd {
     match S::run(op, &mut registers, &mut pages) {
-        Ok((_, jump)) => {
-            let target = registers.get(jump.rs1()).wrapping_add(jump.value()) & !1;
+        Ok((value, jump)) => {
+            let (base, _) = operands::<FORWARD>(jump, value, &registers);
+            let target = base.wrapping_add(jump.value()) & !1;
             go_to(target, jump, registers, gas, pages, context)
         }
         Err(missed) => miss(missed, registers, gas, pages, context),
     }
 }
 
-/// Looks up the operation at `target`.
+/// Goes from a `jalr` to the operation at `target`. It is searched for among those that it has led to before: the processor predicts
+/// these branches, and so goes on with an operation that is known, where otherwise it would have to wait for `target`.
 #[inline]
 fn go_to(
     target: u64,
@@ -176,10 +178,29 @@ fn go_to(
     pages: FastPages<'_>,
     context: &mut Context<'_>,
 ) -> ChainEnd {
-    if let Some(found) = context.table.find(target) {
+    for place in 0..KNOWN {
+        let known = op.known(place);
+        if known.pc() == target {
+            return enter(known, registers, gas, pages, context);
+        }
+    }
+    context.pc = target;
+    look_up(op, registers, gas, pages, context)
+}
+
+/// A `jalr` leads to where it is not known to lead.
+#[inline(never)]
+extern "C" fn look_up(
+    op: OpPointer,
+    registers: Registers<'_>,
+    gas: u64,
+    pages: FastPages<'_>,
+    context: &mut Context<'_>,
+) -> ChainEnd {
+    if let Some(found) = context.table.find(context.pc) {
+        op.remember(found);
         enter(found, registers, gas, pages, context)
     } else {
-        context.pc = target;
         elsewhere(op, registers, gas, pages, context)
     }
 }

@@ -9,6 +9,8 @@
 //! - Blocks lie in one piece, and end with an operation that does not go on behind itself. So wherever a handler of a
 //!   straight operation asks for [`OpPointer::next`], there is one.
 //! - Words hold what the operation's handler reads from them: [`block`](super::block) writes them side by side with it.
+//! - Behind each `jalr` there is room for [`KNOWN_PLACES`] operations, written with it; it holds pointers to
+//!   operations of the same code, which are atomic, too.
 
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -45,6 +47,16 @@ pub(super) struct Op {
 }
 
 const _: () = assert!(size_of::<Op>() == 40);
+
+/// Where a `jalr` remembers to have led.
+type Known = [AtomicPtr<Op>; KNOWN];
+/// How many places a `jalr` remembers.
+pub(super) const KNOWN: usize = 10;
+/// What they take, in operations.
+pub(super) const KNOWN_PLACES: usize = 2;
+
+const _: () = assert!(size_of::<Known>() == KNOWN_PLACES * size_of::<Op>());
+const _: () = assert!(align_of::<Known>() == align_of::<Op>());
 
 /// A number, or a pointer to an operation that may be set once more.
 pub(super) union Word {
@@ -197,6 +209,35 @@ impl OpPointer {
         Some(code::Op::new(instruction, length))
     }
 
+    /// One of the operations that a `jalr` has led to; itself, if it has not led to so many. It has the address that it is for.
+    #[inline]
+    pub(super) fn known(self, place: usize) -> Self {
+        // SAFETY: only `jalr` asks, behind which they lie. They are never null.
+        unsafe { Self(NonNull::new_unchecked(self.all_known().as_ref()[place].load(Ordering::Acquire))) }
+    }
+
+    #[inline]
+    fn all_known(self) -> NonNull<Known> {
+        // SAFETY: a block that ends with a `jalr` has room for them.
+        unsafe { self.0.add(1).cast() }
+    }
+
+    /// Lets a `jalr` know nothing. The room for it need not be written yet.
+    pub(super) fn clear_known(self) {
+        // SAFETY: the block has room for them, and nobody has seen its operations yet.
+        unsafe { self.all_known().write(std::array::from_fn(|_| AtomicPtr::new(self.as_ptr()))) }
+    }
+
+    /// Lets a `jalr` remember where it has led, if there is still room.
+    #[inline]
+    pub(super) fn remember(self, target: Self) {
+        // SAFETY: only `jalr` asks.
+        let known = unsafe { self.all_known().as_ref() };
+        if let Some(free) = known.iter().find(|known| known.load(Ordering::Relaxed) == self.as_ptr()) {
+            free.store(target.as_ptr(), Ordering::Release);
+        }
+    }
+
     /// The operation behind a straight one.
     #[inline]
     pub(super) fn next(self) -> Self {
@@ -240,7 +281,7 @@ pub(super) struct Context<'a> {
     /// The code that addresses are looked up in.
     pub(super) table: Table<'a>,
     pub(super) reason: Reason,
-    /// With [`Reason::Elsewhere`], the address that the chain jumps to.
+    /// With [`Reason::Elsewhere`], the address that the chain jumps to. A `jalr` leaves it here before it is looked up.
     pub(super) pc: u64,
     pub(super) misses: Misses,
 }

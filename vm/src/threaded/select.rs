@@ -193,7 +193,7 @@ macro_rules! branch_opcodes {
                     ]),*],
                     jump: then_jump::<S>,
                     call: then_call::<S>,
-                    jump_register: then_return::<S>,
+                    jump_register: then_return::<S, NONE>,
                 }
             }
         }
@@ -274,8 +274,8 @@ macro_rules! switch_opcodes {
 
         const fn switches<A: Straight>() -> [[Handler; 2]; SWITCH_SECOND.len()] {
             [$([
-                then_return::<Then<One<A>, $second_type, NONE>>,
-                then_return::<Then<One<A>, $second_type, RS1>>,
+                then_return::<Then<One<A>, $second_type, NONE>, RS1>,
+                then_return::<Then<One<A>, $second_type, RS1>, RS1>,
             ]),*]
         }
     };
@@ -295,8 +295,12 @@ switch_opcodes! {
     }
 }
 
-/// The handler of two straight operations and a `jalr` that does not link, if there is one.
-pub(super) fn switch(first: Opcode, second: Opcode, forward: Forward) -> Option<Handler> {
+/// The handler of two straight operations and a `jalr` that does not link and gets the second's result, if there is one.
+pub(super) fn switch(opcodes: [Opcode; 2], forwards: [Forward; 2]) -> Option<Handler> {
+    let ([first, second], [forward, to_jump]) = (opcodes, forwards);
+    if to_jump != Forward::Rs1 {
+        return None;
+    }
     let handlers = &SWITCHES[place(&SWITCH_FIRST, first)?][place(&SWITCH_SECOND, second)?];
     Some(handlers[usize::from(forward == Forward::Rs1)])
 }

@@ -54,7 +54,7 @@ macro_rules! sequences {
             $(Row {
                 opcodes: &[Opcode::$j_first $(, Opcode::$j_opcode)*, Opcode::Jalr],
                 forwards: &[$($j_forward,)* NONE],
-                handler: then_return::<sequence!($j_first $($j_opcode $j_forward)*)>,
+                handler: then_return::<sequence!($j_first $($j_opcode $j_forward)*), NONE>,
             },)*
         ];
     };
@@ -78,6 +78,8 @@ sequences! {
         [Addi, Sh3add NONE, Addi NONE, Sd NONE]
         [Addi, Sh3add RS1, Ld RS1]
         [Sh1add, Sh3add NONE, Lh NONE, Ld NONE]
+        [Addi, Sh1add NONE, Sh3add NONE, Lh NONE, Ld NONE, Addi NONE, Sh3add NONE, Sd NONE]
+        [Sh3add, Addi NONE, Sh3add NONE, Ld NONE]
         [Sh2add, Lw RS1, Lw NONE]
         [Lw, Lw NONE, Lw NONE, Lw NONE]
         [Ld, Ld NONE, Addi NONE]
@@ -145,6 +147,16 @@ sequences! {
         // Fetching and decoding of an interpreter.
         [Addi, Sh1add NONE, Lhu RS1, Addi NONE] Bltu Below NONE;
         [Addi, Add NONE, Lbu RS1, Addi NONE] Bltu Below NONE;
+        [Add, Sh1add NONE, Lhu RS1, Addi NONE] Bltu Below NONE;
+        [Add, Add RS2, Sh1add NONE, Lhu RS1, Addi NONE] Bltu Below NONE;
+        [Addi, Add RS2, Sh1add NONE, Lhu RS1, Addi NONE] Bltu Below NONE;
+        [Sd, Add NONE, Sh1add NONE, Lhu RS1, Addi NONE] Bltu Below NONE;
+        [Sh1add, Lh RS1, Add RS2, Sh1add NONE, Lhu RS1, Addi NONE] Bltu Below NONE;
+        [Ld, Add NONE, Sd RS2, Add NONE, Sh1add NONE, Lhu RS1, Addi NONE] Bltu Below NONE;
+        [Ld, Mul NONE, Sd RS2, Add NONE, Sh1add NONE, Lhu RS1, Addi NONE] Bltu Below NONE;
+        [Ld, Slt NONE, Sd RS2, Add NONE, Sh1add NONE, Lhu RS1, Addi NONE] Bltu Below NONE;
+        [Addi, Sh3add NONE, Addi NONE, Sd NONE, Add NONE, Add RS2, Sh1add NONE, Lhu RS1, Addi NONE] Bltu Below NONE;
+        [Addi, Sh3add RS1, Ld RS1] Beq Equal RS1;
     }
     jump_register {
         [Ld, Addi NONE]

@@ -137,3 +137,101 @@ fn quick_ways_to_pages_end_when_their_bytes_move() {
     assert_eq!(values, [77, 0, 77, 78, 77, 0]);
     assert_eq!((outcome, cpu, meter), run(EngineKind::Reference));
 }
+
+/// How a program ends with so much gas, on both engines alike.
+fn ends_alike(program: &Program, gas: u64) -> (Outcome, [u64; 32]) {
+    let engine = threaded();
+    let run = |kind| {
+        let mut machine = engine.instantiate(program);
+        machine.use_engine(kind);
+        machine.begin(&Call::new([], gas)).unwrap();
+        let outcome = machine.run(&mut NoHost, RunLimit::NONE).unwrap();
+        (outcome, machine.cpu().unwrap().clone(), machine.meter().unwrap().clone())
+    };
+    let (outcome, cpu, meter) = run(EngineKind::Threaded);
+    let registers = std::array::from_fn(|number| cpu.register(u8::try_from(number).unwrap()).unwrap());
+    let end = (outcome, cpu, meter);
+    assert_eq!(end, run(EngineKind::Reference));
+    (end.0, registers)
+}
+
+#[test]
+fn a_jump_may_lead_to_more_places_than_it_remembers() {
+    // A switch of 32 cases, in an order that is not that of their addresses; x8 mixes the cases up.
+    let (cases, size) = (32, 3);
+    let mut code = vec![
+        op(Opcode::Auipc, 6, 0, 0, 0),
+        op(Opcode::Addi, 5, 5, 0, 13),
+        op(Opcode::Andi, 7, 5, 0, cases - 1),
+        op(Opcode::Sh1add, 7, 7, 7, 0),
+        op(Opcode::Slli, 7, 7, 0, 2),
+        op(Opcode::Add, 7, 7, 6, 0),
+        op(Opcode::Jalr, 0, 7, 0, 7 * 4),
+    ];
+    for case in 0..cases {
+        code.push(op(Opcode::Rori, 8, 8, 0, 7));
+        code.push(op(Opcode::Addi, 8, 8, 0, 100 + case));
+        code.push(op(Opcode::Jal, 0, 0, 0, -4 * (6 + 3 + size * case - 1)));
+    }
+    let program = program(&code);
+    let all = (1..800).chain([10_007]);
+    let ends: Vec<_> = all.map(|gas| ends_alike(&program, gas)).collect();
+    assert!(ends.iter().all(|(outcome, _)| matches!(outcome, Outcome::OutOfGas { .. })));
+    assert!(ends.last().unwrap().1[5] > 13 * 320, "all cases, many times");
+}
+
+#[test]
+fn jumps_that_are_followed_cost_what_they_cost() {
+    let add = op(Opcode::Addi, 5, 5, 0, 1);
+    let jump = |words: i32| op(Opcode::Jal, 0, 0, 0, 4 * words);
+    let programs = [
+        // Around in circles of one, two and three blocks; to jumps; to oneself; from the middle of the block that is repeated.
+        vec![add, add, jump(-2)],
+        vec![add, jump(2), jump(-2), add, jump(-2)],
+        vec![add, jump(4), add, add, jump(-4), add, jump(-4)],
+        vec![add, jump(1), jump(1), jump(1), jump(1), jump(1), add, jump(-7)],
+        vec![add, jump(0)],
+        vec![jump(2), add, add, op(Opcode::Bne, 0, 5, 0, -4), jump(-3)],
+        // Where no code is, and to an instruction that is none.
+        vec![add, jump(5000), add],
+        vec![add, jump(2), add, 0xffff_ffff],
+        // To a block that is too long to be repeated.
+        [vec![add, jump(1)], vec![add; 40], vec![jump(-42)]].concat(),
+    ];
+    for code in programs {
+        let program = program(&code);
+        for gas in 1..400 {
+            ends_alike(&program, gas);
+        }
+    }
+}
+
+#[test]
+fn stores_to_a_reservation_are_seen_when_pages_displace_each_other() {
+    // x8 and x9 point to pages that stand at one place in any table of pages; x9 displaces x8 after x8 is reserved.
+    let data = 0x2_0000_0000_u64;
+    let code = [
+        &[op(Opcode::Addi, 8, 0, 0, 1), op(Opcode::Slli, 8, 8, 0, 33), op(Opcode::Lui, 9, 0, 0, 1 << 28)][..],
+        &[op(Opcode::Add, 9, 9, 8, 0), op(Opcode::Sd, 0, 8, 8, 0), op(Opcode::Sd, 0, 9, 9, 0)],
+        &[op(Opcode::Ld, 10, 8, 0, 0), op(Opcode::Ld, 11, 9, 0, 0), op(Opcode::Sd, 0, 8, 8, 0)],
+        // The reservation holds without a store to it, and does not with one.
+        &[op(Opcode::LrD, 12, 8, 0, 0), op(Opcode::Ld, 13, 9, 0, 0), op(Opcode::Sd, 0, 9, 8, 8)],
+        &[op(Opcode::ScD, 14, 8, 9, 0), op(Opcode::LrD, 15, 8, 0, 0), op(Opcode::Ld, 16, 9, 0, 0)],
+        &[op(Opcode::Sd, 0, 8, 8, 0), op(Opcode::ScD, 17, 8, 8, 0), op(Opcode::Ebreak, 0, 0, 0, 0)],
+    ]
+    .concat();
+    let code: Vec<u8> = code.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let segment =
+        |address, memory_size, data, permissions| Segment { address, memory_size, data, permissions };
+    let segments = vec![
+        segment(ENTRY, 4096, code, Permissions::READ_EXECUTE),
+        segment(data, 1 << 32, vec![], Permissions::READ_WRITE),
+    ];
+    let program = Program::new(Image::new(ENTRY, segments).unwrap());
+    let (outcome, registers) = ends_alike(&program, 1_000_000);
+    assert!(matches!(&outcome, Outcome::Trapped(trap) if trap.cause.name() == "Breakpoint"), "{outcome}");
+    assert_eq!(
+        [10, 11, 13, 14, 16, 17].map(|at| registers[at]),
+        [data, data + (1 << 28), data + (1 << 28), 0, data + (1 << 28), 1]
+    );
+}
