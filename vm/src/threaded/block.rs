@@ -209,7 +209,7 @@ impl Block {
             let is_full = drafts.len() == MAX_INSTRUCTIONS || total + price > u64::from(u32::MAX);
             let is_first = drafts.is_empty();
             if !is_first && !is_full && !is_repeating && is_known(next) {
-                is_repeating = is_short(code, next);
+                is_repeating = end(code, next).is_some();
             }
             if !is_first && (is_full || !is_repeating && is_known(next)) {
                 drafts.push(Draft { way, ..Draft::without_instruction(next, Kind::Link) });
@@ -220,7 +220,7 @@ impl Block {
                 && draft.instruction.rd == 0
                 && !is_first
                 && followed < MAX_FOLLOWED
-                && is_short(code, draft.relative());
+                && end(code, draft.relative()).is_some();
             if is_followed {
                 (followed, is_repeating) = (followed + 1, true);
                 way += price;
@@ -230,7 +230,10 @@ impl Block {
             way = 0;
             next = draft.end();
             drafts.push(draft);
-            if draft.kind != Kind::Straight {
+            if draft.kind == Kind::Branch && is_known(next) && end(code, next) == Some(Kind::JumpRegister) {
+                // With a `jalr` of its own, which remembers where it leads from here.
+                is_repeating = true;
+            } else if draft.kind != Kind::Straight {
                 break;
             }
         }
@@ -261,19 +264,23 @@ impl Block {
     }
 }
 
-/// Whether the instructions from `pc` on reach a branch or jump soon.
-fn is_short(code: &Code, pc: u64) -> bool {
+/// What ends the instructions from `pc` on, if it comes soon.
+fn end(code: &Code, pc: u64) -> Option<Kind> {
     let mut next = pc;
-    (0..MAX_REPEATED).any(|_| {
+    let mut kinds = (0..MAX_REPEATED).map(|_| {
         let draft = Draft::new(next, code.slot(next));
         next = draft.end();
-        draft.kind != Kind::Straight
-    })
+        draft.kind
+    });
+    kinds.find(|&kind| kind != Kind::Straight)
 }
 
 fn costs(drafts: &[Draft], prices: &Prices) -> Vec<u32> {
     let mut total = 0;
     let suffixes = drafts.iter().rev().map(|draft| {
+        if draft.kind != Kind::Straight {
+            total = 0;
+        }
         total += draft.price(prices);
         let suffix = u32::try_from(total).expect("the block was cut before");
         total += draft.way;

@@ -236,8 +236,8 @@ impl ThreadedCode {
             let own = places[place];
             // An operation of this block, of another one, or a placeholder.
             let mut target = |pc: u64, is_second: bool| {
-                let is_there = |draft: &Draft| draft.pc == pc && draft.kind != Kind::Link;
-                let here = drafts.iter().position(is_there).map(|at| places[at]);
+                let is_there = |&at: &usize| drafts[at].pc == pc && drafts[at].kind != Kind::Link;
+                let here = (place + 1..drafts.len()).chain(0..=place).find(is_there).map(|at| places[at]);
                 Word::target(here.or_else(|| self.find(pc)).unwrap_or_else(|| {
                     taken += size_of::<Op>();
                     placeholder(arena, pc, own, is_second)

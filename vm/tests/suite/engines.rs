@@ -192,6 +192,13 @@ fn jumps_that_are_followed_cost_what_they_cost() {
         vec![add, jump(1), jump(1), jump(1), jump(1), jump(1), add, jump(-7)],
         vec![add, jump(0)],
         vec![jump(2), add, add, op(Opcode::Bne, 0, 5, 0, -4), jump(-3)],
+        // A return that is led to first by a branch, then behind another one.
+        [
+            vec![add, op(Opcode::Jal, 1, 0, 0, 12), jump(-2), add, op(Opcode::Andi, 7, 5, 0, 1)],
+            vec![op(Opcode::Bne, 0, 7, 0, 16), add, op(Opcode::Andi, 9, 5, 0, 2), op(Opcode::Bne, 0, 9, 0, 8)],
+            vec![op(Opcode::Jalr, 0, 1, 0, 0), add, jump(-2)],
+        ]
+        .concat(),
         // Where no code is, and to an instruction that is none.
         vec![add, jump(5000), add],
         vec![add, jump(2), add, 0xffff_ffff],
