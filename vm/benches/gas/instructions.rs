@@ -152,14 +152,13 @@ fn accesses() -> Vec<Workload> {
     all
 }
 
-/// Accesses to pages that have been touched, chosen by the upper bits of T1, a linear congruential generator. The same without
+/// Accesses to pages that have been stored to, each with bytes of its own, chosen by the upper bits of T1, a linear congruential generator. The same without
 /// the accesses is deducted.
 fn at_random(name: String, price: &'static str, bits: u32, access: impl Fn(&mut Code, u8)) -> Workload {
     let touch = repeated(
         1 << (bits - 12),
         &code(|code| {
-            access(code, A2);
-            code.r(Opcode::Add, A2, A2, A5);
+            code.s(Opcode::Sd, A2, A1, 0).r(Opcode::Add, A2, A2, A5);
         }),
     );
     let prologue = code(|code| {

@@ -195,7 +195,12 @@ fn jumps_that_are_followed_cost_what_they_cost() {
         // A return that is led to first by a branch, then behind another one.
         [
             vec![add, op(Opcode::Jal, 1, 0, 0, 12), jump(-2), add, op(Opcode::Andi, 7, 5, 0, 1)],
-            vec![op(Opcode::Bne, 0, 7, 0, 16), add, op(Opcode::Andi, 9, 5, 0, 2), op(Opcode::Bne, 0, 9, 0, 8)],
+            vec![
+                op(Opcode::Bne, 0, 7, 0, 16),
+                add,
+                op(Opcode::Andi, 9, 5, 0, 2),
+                op(Opcode::Bne, 0, 9, 0, 8),
+            ],
             vec![op(Opcode::Jalr, 0, 1, 0, 0), add, jump(-2)],
         ]
         .concat(),
