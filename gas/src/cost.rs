@@ -189,7 +189,7 @@ impl Schedule {
     /// grow. Growing in steps costs the same as growing at once.
     pub fn growth(&self, kind: PlaneKind, before: u64, after: u64) -> u64 {
         let (plane, square) = match kind {
-            PlaneKind::Heap => (self.heap_plane, self.heap_plane_square_1024ths),
+            PlaneKind::Heap | PlaneKind::Generative => (self.heap_plane, self.heap_plane_square_1024ths),
             PlaneKind::Shared => (self.shared_plane, self.shared_plane_square_1024ths),
             PlaneKind::Transient => (self.transient_plane, self.transient_plane_square_1024ths),
             PlaneKind::State => (self.state_plane, self.state_plane_square_1024ths),

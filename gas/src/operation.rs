@@ -270,7 +270,7 @@ pub struct OperationForm {
     pub operands: &'static [(&'static str, &'static str)],
 }
 
-/// The kinds of regions whose growth has a price of its own.
+/// The kinds of regions whose planes are counted and priced apart. Those of generative memory cost what the heap's do.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum PlaneKind {
     /// Persistent allocations.
@@ -282,11 +282,13 @@ pub enum PlaneKind {
     Transient,
     /// The program's persistent variables.
     State,
+    /// Generative memory that was allocated.
+    Generative,
 }
 
 impl PlaneKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Heap, Self::Shared, Self::Transient, Self::State];
+    pub const ALL: [Self; 5] = [Self::Heap, Self::Shared, Self::Transient, Self::State, Self::Generative];
 
     const fn name(self) -> &'static str {
         match self {
@@ -294,6 +296,7 @@ impl PlaneKind {
             Self::Shared => "shared",
             Self::Transient => "transient",
             Self::State => "state",
+            Self::Generative => "generative",
         }
     }
 }
@@ -306,7 +309,7 @@ impl fmt::Display for PlaneKind {
 
 /// The text is no number, or no kind of region.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("heap, shared, transient and state are the kinds")]
+#[error("heap, shared, transient, state and generative are the kinds")]
 pub struct PlaneKindError;
 
 impl FromStr for PlaneKind {

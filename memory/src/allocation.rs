@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use travertine_merkle::Hash;
 use travertine_merkle::layout::REGION_BYTES;
+use travertine_vrns::Synthesis;
 
 use crate::address::Address;
 use crate::allocator::{
@@ -15,7 +16,6 @@ use crate::allocator::{
 use crate::cap::DataCap;
 use crate::fault::Access;
 use crate::memory::Memory;
-use crate::page::PageSlot;
 use crate::persistent::Rest;
 use crate::plan::Touches;
 use crate::region::{FrameBudget, Region, RegionKind};
@@ -76,6 +76,11 @@ impl FreePlan {
     /// Whole pages that are given back.
     pub fn pages(&self) -> u64 {
         self.freed.pages().into()
+    }
+
+    /// The planes of the kind of region, if the region is closed with the allocation; else they stay.
+    pub fn planes(&self) -> Option<PlaneChange> {
+        self.freed.closes
     }
 
     /// Pages that are touched first because a block of them is zeroed.
@@ -202,7 +207,7 @@ impl Memory {
         let AllocationPlan { grant, epoch, .. } = plan;
         self.begin_change(epoch);
         if let Some((region, kind)) = grant.opens() {
-            self.open_region(region, kind);
+            self.open_region(region, kind, grant.synthesis());
         }
         let zeroed = grant.zeroed();
         let address = self.allocator.grant(grant);
@@ -372,8 +377,7 @@ impl Memory {
             changed.insert(freed.region);
         }
         for region in self.allocator.close_volatile() {
-            self.regions.remove(&region);
-            self.working.remove(page_number(region, 0)..=page_number(region, u32::MAX >> 12));
+            self.close_region(region);
             changed.insert(region);
         }
         self.note_ended(changed);
@@ -381,14 +385,6 @@ impl Memory {
             self.regions.get_mut(&region).expect("the allocator's regions are there").set_budget(budget);
         }
         self.allocator.rest();
-    }
-
-    #[cold]
-    fn open_region(&mut self, region: u8, kind: RegionKind) {
-        let cap = DataCap::empty(REGION_BYTES).expect("a region can have its full size");
-        let opened = Region::new(kind, kind.default_permissions(), cap);
-        let opened = opened.expect("the allocator opens regions of kinds that can be mapped");
-        self.regions.insert(region, opened.with_budget(FrameBudget { planes: 0, recency: 0 }));
     }
 
     #[inline]
@@ -402,10 +398,36 @@ impl Memory {
         if let Some(length) = freed.zeroed() {
             self.fill_zeros(Address::from_linear(freed.region, freed.place.offset()).packed(), length);
         }
-        if freed.pages() > 0 {
+        if freed.closes.is_some() {
+            self.close_region(freed.region);
+        } else if freed.pages() > 0 {
             self.drop_pages(freed.region, freed.dropped_pages());
         }
         self.allocator.free(freed);
+    }
+
+    #[cold]
+    fn open_region(&mut self, region: u8, kind: RegionKind, synthesis: Option<Synthesis>) {
+        let cap = match (synthesis, self.closed.remove(&region)) {
+            (None, _) => DataCap::empty(REGION_BYTES),
+            (Some(synthesis), None) => DataCap::generative(REGION_BYTES, synthesis),
+            (Some(synthesis), Some(closed)) => Ok(closed.with_synthesis(synthesis)),
+        };
+        let cap = cap.expect("a region can have its full size");
+        let opened = Region::new(kind, kind.opened_permissions(), cap);
+        let opened = opened.expect("the allocator opens regions of kinds that can be mapped");
+        self.regions.insert(region, opened.with_budget(FrameBudget { planes: 0, recency: 0 }));
+    }
+
+    /// Removes a region of the allocator's. Of a persistent one the pages that it had are settled as dropped.
+    #[cold]
+    fn close_region(&mut self, region: u8) {
+        self.working.remove(page_number(region, 0)..=page_number(region, u32::MAX >> 12));
+        let closed = self.regions.remove(&region).expect("the allocator's regions are there");
+        let cleared = closed.cap().cleared();
+        if cleared.overlay_pages() > 0 {
+            self.closed.insert(region, cleared);
+        }
     }
 
     /// Makes pages read as zeros and untouched, at the cost of those that are there.
@@ -418,13 +440,13 @@ impl Memory {
                 // Most often nobody has touched it, and there is nothing to go through.
                 self.working.remove_page(page_number(region, start));
                 if cap.is_stored(start) {
-                    cap.write(start, PageSlot::Empty).expect("the page is in the cap");
+                    cap.unwrite(start);
                 }
             }
             _ => {
                 self.working.remove(page_number(region, start)..=page_number(region, end - 1));
                 for (page, _) in cap.pages_in(pages) {
-                    cap.write(page, PageSlot::Empty).expect("the page is in the cap");
+                    cap.unwrite(page);
                 }
             }
         }
@@ -439,7 +461,7 @@ impl Memory {
         self.working.renumber(numbers, page_number(region, to));
         let cap = self.regions.get_mut(&region).expect("the allocator's regions are there").cap_mut();
         for (page, slot) in cap.pages_in(pages.clone()) {
-            cap.write(page, PageSlot::Empty).expect("the page is in the cap");
+            cap.unwrite(page);
             cap.write(to + (page - pages.start), slot).expect("the page is in the cap");
         }
     }

@@ -22,7 +22,8 @@ pub struct CapError {
 #[derive(Debug, Clone)]
 pub struct DataCap {
     backing: PageSlab,
-    /// A page here shadows the backing, also when it is [`PageSlot::Empty`].
+    /// A page here shadows the backing, also when it is [`PageSlot::Empty`]: then it is zero, or in a generative cap one that
+    /// nobody has written any more.
     overlay: Arc<BTreeMap<u32, PageSlot>>,
 }
 
@@ -100,7 +101,9 @@ impl DataCap {
         slab: &PageSlab,
         pages: impl IntoIterator<Item = (u32, PageSlot)>,
     ) -> Result<Self, SlabError> {
-        let check = |(page, slot)| check_page(slab, page).map(|()| (page, slot));
+        let form = slab.leaf_form();
+        let check =
+            |(page, slot): (u32, PageSlot)| check_page(slab, page).map(|()| (page, slot.written(form)));
         let mut named: Vec<_> = pages.into_iter().map(check).collect::<Result<_, _>>()?;
         // Most callers' pages ascend: that is found out in one pass.
         named.sort_by_key(|&(page, _)| page);
@@ -148,9 +151,12 @@ impl DataCap {
     /// How many pages of a range of this generative cap have been written. The cost is that of a path of the tree, and of the
     /// overlay's pages in the range.
     pub(crate) fn written_in(&self, range: Range<u32>) -> u32 {
-        let above = overlaid(&self.overlay, range.clone());
-        let new = above.filter(|(page, _)| matches!(self.backing.slot(**page), PageSlot::Empty));
-        new.map(|_| 1).sum::<u32>() + self.backing.stored_in(range)
+        let mut written = self.backing.stored_in(range.clone());
+        for (&page, slot) in overlaid(&self.overlay, range) {
+            written += u32::from(!matches!(slot, PageSlot::Empty));
+            written -= u32::from(!matches!(self.backing.slot(page), PageSlot::Empty));
+        }
+        written
     }
 
     /// The page that counts: the overlay's, or else the backing's. Behind the end it is [`PageSlot::Empty`].
@@ -192,6 +198,12 @@ impl DataCap {
         check_page(&self.backing, page)?;
         Arc::make_mut(&mut self.overlay).insert(page, slot.written(self.backing.leaf_form()));
         Ok(())
+    }
+
+    /// Makes a page one that nobody has written. It must be in the cap.
+    pub(crate) fn unwrite(&mut self, page: u32) {
+        debug_assert!(page < self.page_count());
+        Arc::make_mut(&mut self.overlay).insert(page, PageSlot::Empty);
     }
 
     /// Makes the pages from `first` on read as those of `source`, as far as both reach, and tells how many pages that are.
@@ -245,12 +257,17 @@ impl DataCap {
         self.backing = self.backing.rebased(&other.backing);
     }
 
-    /// A cap of zeros of the same size, as an overlay: a flush reports which pages that changed. Generative regions survive and
-    /// are not cleared.
+    /// A cap of the same size in which nobody has written any page, as an overlay: a flush reports which pages that changed.
     #[must_use]
     pub(crate) fn cleared(&self) -> Self {
         let overlay = self.backing.pages().map(|(page, _)| (page, PageSlot::Empty)).collect();
         Self { backing: self.backing.clone(), overlay: Arc::new(overlay) }
+    }
+
+    /// A generative cap with the same written pages, which makes the others by another rule.
+    #[must_use]
+    pub(crate) fn with_synthesis(self, synthesis: Synthesis) -> Self {
+        Self { backing: self.backing.with_synthesis(synthesis), ..self }
     }
 
     /// Folds the overlay into a new slab and reports the pages whose content has changed, ascending. The cost is in

@@ -53,8 +53,8 @@ pub use allocation::{AllocationPlan, FreePlan, ResizePlan};
 pub use allocator::{
     ALLOCATABLE_KINDS, Allocation, AllocationError, AllocationFailure, AllocationFlags, AllocationPrices,
     AllocationRequest, BLOCK_BYTES, CompactionPlan, CompactionReport, DEFAULT_COMPACTION_MOVES, Fragment,
-    FragmentError, Fragments, MAX_BLOCK_BYTES, PlaneChange, PromotionPlan, Property,
-    RECOMMENDED_FRAGMENTATION_BP, RecordError, RecordList, RestoreError,
+    FragmentError, Fragments, GENERATIVE_REGIONS, MAX_BLOCK_BYTES, PARAMETER_BYTES, PlaneChange,
+    PromotionPlan, Property, RECOMMENDED_FRAGMENTATION_BP, RecordError, RecordList, RestoreError,
 };
 pub use bulk::{BulkFault, BulkPlan, ByteRange, ENTRY_BYTES, MAX_ENTRIES, Quantities};
 pub use cap::{CapError, DataCap};

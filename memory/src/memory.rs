@@ -6,7 +6,7 @@ use std::sync::Arc;
 use travertine_merkle::{Hash, ZERO_HASH};
 
 use crate::allocator::Allocator;
-use crate::cap::CapError;
+use crate::cap::{CapError, DataCap};
 use crate::fault::FaultReason;
 use crate::node::NodeError;
 use crate::page::{Page, PageSource};
@@ -69,6 +69,9 @@ pub struct DirtyPage {
 pub struct Memory {
     pub(crate) regions: BTreeMap<u8, Region>,
     pub(crate) allocator: Allocator,
+    /// What regions that were closed with their allocation leave to be settled: their written pages, none of which is there any
+    /// more. A region that is opened at such a number takes it over.
+    pub(crate) closed: BTreeMap<u8, DataCap>,
     pub(crate) working: WorkingSet,
     /// What region 0xF0 is, in a block.
     pub(crate) device: Option<Arc<Device>>,
@@ -167,16 +170,14 @@ impl Memory {
             }
         }
         self.epoch += 1;
-        let flush = |(&number, region): (&u8, &mut Region)| {
-            let dirty = move |change: crate::PageChange| DirtyPage {
-                region: number,
-                page: change.page,
-                old: change.old,
-                new: change.new,
-            };
-            region.cap_mut().flush().into_iter().map(dirty)
-        };
-        self.regions.iter_mut().flat_map(flush).collect()
+        let closed = std::mem::take(&mut self.closed);
+        let mut dirty: Vec<DirtyPage> =
+            self.regions.iter_mut().flat_map(|(&number, region)| flushed(number, region.cap_mut())).collect();
+        if !closed.is_empty() {
+            dirty.extend(closed.into_iter().flat_map(|(number, mut cap)| flushed(number, &mut cap)));
+            dirty.sort_by_key(|page| (page.region, page.page));
+        }
+        dirty
     }
 
     /// The leaf of a region in the state tree; zero if there is no such region. The current call does not show in it.
@@ -226,4 +227,10 @@ impl Memory {
         let region = self.regions.get_mut(&region_of(page_number)).expect("the page's region is there");
         region.cap_mut().write(page_of(page_number), page.into()).expect("the page lies within its cap");
     }
+}
+
+/// The pages of a region that a flush of its cap changes.
+fn flushed(region: u8, cap: &mut DataCap) -> impl Iterator<Item = DirtyPage> + use<> {
+    let dirty = move |crate::PageChange { page, old, new }| DirtyPage { region, page, old, new };
+    cap.flush().into_iter().map(dirty)
 }

@@ -72,6 +72,15 @@ impl RegionKind {
         }
     }
 
+    /// The permissions of a region of this kind that the allocator has opened. Its pages have those of the allocations that hold
+    /// them, and none where there is nothing.
+    pub const fn opened_permissions(self) -> Permissions {
+        match self {
+            Self::Generative => Permissions::READ_WRITE,
+            kind => kind.default_permissions(),
+        }
+    }
+
     /// Whether the content outlives the call. All other regions are zero when a call begins and when it has settled.
     pub const fn survives_settle(self) -> bool {
         match self {

@@ -86,6 +86,11 @@ impl PageSlab {
         Ok(Self { synthesis: Some(synthesis), ..Self::empty(size)? })
     }
 
+    /// This generative slab with another rule by which pages are made.
+    pub(crate) fn with_synthesis(self, synthesis: Synthesis) -> Self {
+        Self { synthesis: Some(synthesis), ..self }
+    }
+
     /// What makes the pages that nobody has written; `None` if they are zero and the slab is not generative.
     pub fn synthesis(&self) -> Option<Synthesis> {
         self.synthesis

@@ -7,17 +7,21 @@
 mod allocator_twin;
 
 use allocator_twin::compaction::Compacted;
+use allocator_twin::generative::Leaves;
 use allocator_twin::{Quantities, Twin};
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use travertine_memory::{
     ALLOCATABLE_KINDS, AllocationFailure, AllocationFlags, AllocationPrices, AllocationRequest, DataCap,
-    Memory, Permissions, PlaneChange, Property, Region, RegionKind,
+    DirtyPage, Memory, Permissions, PlaneChange, Property, Region, RegionKind,
 };
 use travertine_merkle::{Hash, ZERO_HASH};
 
 const PROGRAM: Hash = [7; 32];
-/// The regions that belong to others: a stack, and the first of those that are opened when the default one is full.
-const FOREIGN: [u8; 2] = [4, 0x10];
+/// The regions that belong to others: a stack, the first of those that are opened when the default one is full, and one of those
+/// for generative memory.
+const FOREIGN: [u8; 3] = [4, 0x10, 0x81];
 
 /// Quadratic growth, so that either of growth and promotion can be the cheaper one.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +71,7 @@ impl Ledger {
 
 #[derive(Debug, Clone)]
 enum Op {
-    Allocate { size: u64, kind: u8, flags: u8, region: u8, by_host: bool },
+    Allocate { size: u64, kind: u8, flags: u8, region: u8, parameters: [u64; 2], by_host: bool },
     Free { pick: usize, offset: u64, by_host: bool },
     Resize { pick: usize, offset: u64, size: u64, by_host: bool },
     Write { pick: usize, offset: u64, length: u64, value: u8 },
@@ -90,6 +94,11 @@ fn sizes() -> impl Strategy<Value = u64> {
     ]
 }
 
+/// Mostly few whole pages.
+fn pages() -> impl Strategy<Value = u64> {
+    prop_oneof![8 => (1..6_u64).prop_map(|pages| pages * 4096), 3 => (1..40_u64).prop_map(|pages| pages * 4096), 1 => sizes()]
+}
+
 fn flags() -> impl Strategy<Value = u8> {
     prop_oneof![8 => Just(0_u8), 2 => prop::sample::select(vec![1, 2, 4, 8, 16, 32, 40, 64, 128]), 1 => any::<u8>()]
 }
@@ -104,15 +113,21 @@ fn operations() -> impl Strategy<Value = Op> {
     prop_oneof![
         24 => (sizes(), prop_oneof![6 => Just(4_u8), 2 => prop::sample::select(vec![3_u8, 6, 7]), 1 => 0..10_u8],
                flags(), prop_oneof![8 => Just(0_u8), 1 => prop::sample::select(vec![3_u8, 0x10, 0x11, 0x7F, 0x80, 1])], any::<bool>())
-            .prop_map(|(size, kind, flags, region, by_host)| Op::Allocate { size, kind, flags, region, by_host }),
+            .prop_map(|(size, kind, flags, region, by_host)| Op::Allocate { size, kind, flags, region, parameters: [7, 1], by_host }),
+        6 => (pages(), flags(), prop_oneof![6 => Just(0_u8), 1 => 0x7E..0x84_u8, 1 => 0xBE..0xC1_u8], any::<bool>(),
+              0..3_u64, prop_oneof![8 => Just(1_u64), 3 => Just(0_u64), 1 => 2..u64::MAX])
+            .prop_map(|(size, flags, region, by_host, seed, mode)| Op::Allocate {
+                size, kind: 9, flags, region, parameters: [seed, mode], by_host,
+            }),
         14 => (pick, offsets(), any::<bool>()).prop_map(|(pick, offset, by_host)| Op::Free { pick, offset, by_host }),
         8 => (pick, offsets(), sizes(), any::<bool>())
             .prop_map(|(pick, offset, size, by_host)| Op::Resize { pick, offset, size, by_host }),
+        2 => (pick, pages(), any::<bool>()).prop_map(|(pick, size, by_host)| Op::Resize { pick, offset: 0, size, by_host }),
         10 => (pick, offsets(), 1..9000_u64, any::<u8>())
             .prop_map(|(pick, offset, length, value)| Op::Write { pick, offset, length, value }),
         4 => (pick, offsets(), 0..15_u64).prop_map(|(pick, offset, property)| Op::Query { pick, offset, property }),
         2 => (pick, prop_oneof![Just(0_u64), any::<u64>()]).prop_map(|(pick, stale)| Op::Resolve { pick, stale }),
-        5 => (prop_oneof![6 => Just(3_u8), 1 => Just(0x11_u8), 1 => Just(6_u8), 1 => any::<u8>()],
+        5 => (prop_oneof![6 => Just(3_u8), 1 => Just(0x11_u8), 1 => Just(6_u8), 1 => Just(0x80_u8), 1 => any::<u8>()],
               prop_oneof![Just(u32::MAX), 0..20_u32])
             .prop_map(|(region, limit)| Op::Compact { region, limit }),
         3 => Just(Op::Push),
@@ -128,6 +143,8 @@ struct Pair {
     twin: Twin,
     /// One from what the memory says, one from what the twin says.
     ledgers: [Ledger; 2],
+    /// The leaves of the written pages of generative regions, as they have settled.
+    leaves: Leaves,
 }
 
 struct Run {
@@ -147,6 +164,21 @@ fn first_memory(limit: u64) -> Memory {
     memory
 }
 
+fn is_foreign(address: u64) -> bool {
+    FOREIGN.iter().any(|region| u64::from(*region) == address >> 32)
+}
+
+/// The pages whose leaves differ, in order.
+fn changes(before: &Leaves, after: &Leaves) -> Vec<DirtyPage> {
+    let places: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
+    let leaf = |leaves: &Leaves, place| leaves.get(&place).copied().unwrap_or(ZERO_HASH);
+    let change = |place: (u8, u32)| {
+        let (region, page) = place;
+        DirtyPage { region, page, old: leaf(before, place), new: leaf(after, place) }
+    };
+    places.into_iter().map(change).filter(|change| change.old != change.new).collect()
+}
+
 fn refused<T>(result: Result<T, AllocationFailure>) -> Result<T, travertine_memory::AllocationError> {
     result.map_err(|failure| match failure {
         AllocationFailure::Refused(error) => error,
@@ -157,7 +189,8 @@ fn refused<T>(result: Result<T, AllocationFailure>) -> Result<T, travertine_memo
 impl Run {
     fn new(prices: Prices, limit: u64) -> Self {
         let twin = Twin::new(&FOREIGN, limit);
-        let now = Pair { memory: first_memory(limit), twin, ledgers: Default::default() };
+        let now =
+            Pair { memory: first_memory(limit), twin, ledgers: Default::default(), leaves: Leaves::new() };
         Self { now, snapshots: Vec::new(), prices, limit }
     }
 
@@ -188,11 +221,11 @@ impl Run {
         let prices = self.prices;
         let owner = |by_host: bool| if by_host { ZERO_HASH } else { PROGRAM };
         match *op {
-            Op::Allocate { size, kind, flags, region, by_host } => {
+            Op::Allocate { size, kind, flags, region, parameters, by_host } => {
                 let word = u64::from(kind) | u64::from(flags) << 8 | u64::from(region) << 16;
-                let request = AllocationRequest::from_registers(size, word, owner(by_host));
+                let request = AllocationRequest::from_registers(size, word, Some(parameters), owner(by_host));
                 let Ok(request) = request else {
-                    assert!(kind > 9);
+                    assert!(kind == 9 && parameters[1] > 1);
                     return;
                 };
                 assert_eq!(request.flags, AllocationFlags::from_bits(flags));
@@ -221,12 +254,18 @@ impl Run {
                 let address = self.address(pick, offset);
                 let Pair { memory, twin, .. } = &mut self.now;
                 let ours = refused(memory.plan_free(address, &owner(by_host))).map(|plan| {
-                    let quantities =
-                        Quantities { pages: plan.pages(), touches: plan.touches(), ..Quantities::default() };
+                    let quantities = Quantities {
+                        planes: plan.planes(),
+                        pages: plan.pages(),
+                        touches: plan.touches(),
+                        ..Quantities::default()
+                    };
                     memory.free(plan);
                     quantities
                 });
-                assert_eq!(ours, twin.free(address, &owner(by_host)));
+                let theirs = twin.free(address, &owner(by_host));
+                assert_eq!(ours, theirs);
+                self.planned(ours.ok().and_then(|it| it.planes), theirs.ok().and_then(|it| it.planes));
             }
             Op::Resize { pick, offset, size, by_host } => {
                 let address = self.address(pick, offset);
@@ -260,7 +299,7 @@ impl Run {
                     return;
                 };
                 let Pair { memory, twin, .. } = &self.now;
-                if address >> 32 != 4 && address >> 32 != 0x10 {
+                if !is_foreign(address) {
                     assert_eq!(
                         memory.query(address, property),
                         twin.query(address, property),
@@ -311,7 +350,7 @@ impl Run {
         let Pair { memory, twin, .. } = &mut self.now;
         let may_write = |at: u64| twin.permissions_at(at).contains(Permissions::WRITE);
         let region = address >> 32;
-        if region == 4 || region == 0x10 {
+        if is_foreign(address) {
             return;
         }
         let allowed = address.checked_add(length).is_some_and(|end| {
@@ -324,6 +363,10 @@ impl Run {
                 assert!(allowed, "{address:#x}");
                 let touches = plan.touches();
                 memory.write(plan, &vec![value; usize::try_from(length).unwrap()]);
+                assert_eq!(
+                    touches.synthesized,
+                    twin.unmade(address / 4096..(address + length).div_ceil(4096))
+                );
                 assert_eq!(touches.first_writes, twin.store(address, length, |_| value));
             }
             Err(fault) => assert!(!allowed, "{fault}"),
@@ -331,8 +374,15 @@ impl Run {
     }
 
     fn settle(&mut self) {
-        self.now.memory.settle();
-        self.now.twin.settle();
+        let Pair { memory, twin, leaves, .. } = &mut self.now;
+        let dirty: Vec<DirtyPage> =
+            memory.settle().into_iter().filter(|dirty| dirty.region >= 0x80).collect();
+        twin.settle();
+        let before = std::mem::replace(leaves, twin.leaves());
+        assert_eq!(dirty, changes(&before, leaves));
+        for &region in twin.made.keys() {
+            assert_eq!(memory.region_leaf(region), Ok(twin.region_leaf(region)), "region {region:#x}");
+        }
         self.now.ledgers = Default::default();
     }
 
@@ -351,21 +401,18 @@ impl Run {
     }
 
     fn check(&self) {
-        let Pair { memory, twin, ledgers } = &self.now;
+        let Pair { memory, twin, ledgers, .. } = &self.now;
         assert_eq!(memory.allocations().root(), twin.records_root());
         assert_eq!(memory.next_allocation(), twin.next);
         assert_eq!(memory.frames_in_use(), twin.frames_in_use());
         assert_eq!(ledgers[0].refunded, ledgers[1].refunded);
         assert!(ledgers[0].refunded <= ledgers[0].charged / 2, "nothing is gained");
         for owned in &twin.live {
-            let mut bytes = vec![0; usize::try_from(owned.pages().end - owned.pages().start).unwrap() * 4096];
-            memory.peek(owned.pages().start * 4096, &mut bytes).unwrap();
-            let expected = twin.bytes.range(owned.pages().start * 4096..owned.pages().end * 4096);
-            let mut theirs = vec![0; bytes.len()];
-            for (at, byte) in expected {
-                theirs[usize::try_from(at - owned.pages().start * 4096).unwrap()] = *byte;
+            for page in owned.pages() {
+                let mut bytes = [0; 4096];
+                memory.peek(page * 4096, &mut bytes).unwrap();
+                assert!(bytes == twin.page(page), "the bytes of page {page:#x}");
             }
-            assert!(bytes == theirs, "the bytes of {:#x}", owned.address);
             let permissions = memory.query(owned.address, Property::Permissions);
             assert_eq!(permissions, Ok(owned.permissions().bits().into()));
         }

@@ -3,8 +3,8 @@
 
 use travertine_memory::{
     Access, Address, Allocation, AllocationError as Error, AllocationFailure, AllocationFlags as Flags,
-    AllocationPrices, AllocationRequest, DataCap, FaultReason, Fragment, Memory, MemoryError, Property,
-    RecordList, Region, RegionKind, RestoreError,
+    AllocationPrices, AllocationRequest, DataCap, FaultReason, Fragment, Memory, MemoryError, Mode, Property,
+    RecordList, Region, RegionKind, RestoreError, Synthesis,
 };
 
 const PROGRAM: [u8; 32] = [1; 32];
@@ -79,9 +79,13 @@ fn codes_are_stable() {
         "Pinned",
         "StaleHandle",
         "UnknownProperty",
+        "PartialPage",
+        "GenerativeExecute",
+        "UnknownMode",
     ];
     assert_eq!(Error::NAMES, names);
-    assert_eq!((Error::ZeroSize.code(), Error::UnknownProperty { number: 0 }.code()), (-1, -17));
+    let codes = [Error::ZeroSize, Error::UnknownProperty { number: 0 }, Error::UnknownMode { mode: 2 }];
+    assert_eq!(codes.map(|error| error.code()), [-1, -17, -20]);
 }
 
 #[test]
@@ -106,9 +110,18 @@ fn every_request_that_cannot_be_is_refused() {
     for region in [0, 2, 4, 5, 7, 0x0F, 0x80, 0xFF] {
         refuses(&|it| it.region = Some(region), Error::WrongRegion { region, kind: RegionKind::Heap });
     }
-    let read = |word| AllocationRequest::from_registers(1, word, PROGRAM);
-    assert_eq!(read(1 << 24), Err(Error::ReservedBits { word: 1 << 24 }));
-    assert_eq!(read(10), Err(Error::UnknownKind { code: 10 }));
+    let read = |word, mode| AllocationRequest::from_registers(4096, word, Some([5, mode]), PROGRAM);
+    assert_eq!(read(1 << 24, 0), Err(Error::ReservedBits { word: 1 << 24 }));
+    assert_eq!(read(10, 0), Err(Error::UnknownKind { code: 10 }));
+    assert_eq!(read(9, 2), Err(Error::UnknownMode { mode: 2 }));
+    let synthesis = Synthesis { seed: 5, mode: Mode::Vrns };
+    let made = AllocationRequest { owner: PROGRAM, ..AllocationRequest::generative(4096, synthesis) };
+    assert_eq!(read(9 | 0xAB_CDEF_0123 << 24, 1), Ok(made));
+    for (word, address) in
+        [(9 | 0xAB_CDEF_0123 << 24, Some(0xAB_CDEF_0123)), (9, Some(0)), (4 | 1 << 24, None)]
+    {
+        assert_eq!(AllocationRequest::parameters_address(word), address);
+    }
 }
 
 #[test]

@@ -39,9 +39,6 @@ pub struct Generator {
 }
 
 impl RegionHeader {
-    /// All zero: stands for an absent region where a header is expected. No region has a size of 0.
-    pub const ABSENT: Self = Self { meta: 0, size: 0, generator: None };
-
     /// The region's kind: bits 0 to 7 of `meta`.
     pub const fn kind(&self) -> u8 {
         self.meta.to_le_bytes()[0]

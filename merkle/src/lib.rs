@@ -66,7 +66,7 @@ pub use proof::{
     CHANGES_LIMIT, CLAIMED_BYTES_LIMIT, CLAIMS_LIMIT, ChangedRecord, ChangedRegion, Claim, ClaimError,
     DecodeError, LimitError, MemoryProof, NODES_LIMIT, PROOF_BYTES_LIMIT, PROOF_VERSION, PageChange,
     ProveError, ProveTransitionError, Proven, RECORDS_LIMIT, StateCounts, TRANSITION_BYTES_LIMIT,
-    TRANSITION_VERSION, TransitionError, TransitionProof, VerifyError, verify_memory_proof,
+    TRANSITION_VERSION, TransitionError, TransitionHeader, TransitionProof, VerifyError, verify_memory_proof,
     verify_transition_proof,
 };
 #[cfg(feature = "json")]

@@ -283,7 +283,7 @@ instruction_table! {
         /// rd = 0 if rs2 is not 0, else rs1.
         CzeroNez  "czero.nez" Zicond 0xfe00_707f 0x0e00_7033 R [Rd, Rs1, Rs2] Arithmetic;
 
-        /// Allocate rs1 bytes; rs2 = kind, flags << 8, region (0 = choose) << 16; rd = address.
+        /// Allocate rs1 bytes; rs2 = kind, flags << 8, region (0 = choose) << 16, of kind Generative the address of seed and mode << 24; rd = address.
         M3Alloc   "m3.alloc" | "malloc3d" Xtravertine 0xfe00_707f 0x0000_000b R [Rd, Rs1, Rs2] Allocate;
         /// Free the allocation that starts at rs1; rd = status.
         M3Free    "m3.free" | "mfree3d" Xtravertine 0xfff0_707f 0x0200_000b RUnary [Rd, Rs1] Free;

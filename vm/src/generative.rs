@@ -4,15 +4,17 @@ use object::LittleEndian;
 use object::elf::{self, FileHeader64};
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use thiserror::Error;
-use travertine_memory::{DataCap, Mode, Permissions, Region, RegionError, RegionKind, Synthesis};
+use travertine_memory::{
+    DataCap, GENERATIVE_REGIONS, Mode, Permissions, Region, RegionError, RegionKind, Synthesis,
+};
 use travertine_merkle::layout::{PAGE_BYTES, REGION_BYTES};
 
 use crate::image::ImageError;
 
 /// The first number of a generative region.
-pub const FIRST_GENERATIVE_REGION: u8 = 0x80;
+pub const FIRST_GENERATIVE_REGION: u8 = *GENERATIVE_REGIONS.start();
 /// The last number of a generative region.
-pub const LAST_GENERATIVE_REGION: u8 = 0xBF;
+pub const LAST_GENERATIVE_REGION: u8 = *GENERATIVE_REGIONS.end();
 
 /// The name of the notes that are read.
 const NOTE_NAME: &[u8] = b"Travertine";
@@ -42,7 +44,7 @@ impl GenerativeRegion {
     /// Checks what does not depend on other regions.
     pub(crate) fn check(&self) -> Result<(), ImageError> {
         let &Self { number, size, .. } = self;
-        if !(FIRST_GENERATIVE_REGION..=LAST_GENERATIVE_REGION).contains(&number) {
+        if !GENERATIVE_REGIONS.contains(&number) {
             return Err(ImageError::GenerativeNumber(number.into()));
         }
         if size == 0 || size > REGION_BYTES || !size.is_multiple_of(PAGE_BYTES) {

@@ -27,7 +27,7 @@ struct CallTwin {
     schedule: Schedule,
     used: u64,
     refunds: Refunds,
-    paid: [Vec<u64>; 4],
+    paid: [Vec<u64>; PlaneKind::ALL.len()],
     counter: u64,
 }
 
@@ -93,12 +93,12 @@ impl CallTwin {
         2 * self.used - 2 * self.counter - self.outstanding()
     }
 
-    fn all_planes(&self) -> [u64; 4] {
+    fn all_planes(&self) -> [u64; PlaneKind::ALL.len()] {
         PlaneKind::ALL.map(|kind| self.planes(kind))
     }
 
     /// Goes back to these planes.
-    fn restore(&mut self, planes: [u64; 4]) {
+    fn restore(&mut self, planes: [u64; PlaneKind::ALL.len()]) {
         for (kind, planes) in PlaneKind::ALL.into_iter().zip(planes) {
             let now = self.planes(kind);
             if now > planes {

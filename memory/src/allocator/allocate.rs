@@ -5,13 +5,16 @@ use std::ops::Range;
 
 use travertine_merkle::layout::ALLOCATIONS_LIMIT;
 use travertine_merkle::{Hash, ZERO_HASH};
+use travertine_vrns::Synthesis;
 
 use super::error::AllocationError;
 use super::frames::{Placement, Pricing, extra_planes};
 use super::promotion::PromotionPlan;
 use super::record::{Allocation, AllocationFlags, Fragment, Fragments};
 use super::regions::{Candidate, Chosen, default_region};
-use super::request::{AllocationPrices, AllocationRequest, ends_with_call, is_block, is_movable, page_count};
+use super::request::{
+    AllocationPrices, AllocationRequest, ends_with_call, fills_region, is_block, is_movable, page_count,
+};
 use super::slabs::{Block, class_of};
 use super::space::{Place, PlaceWord, Space};
 use super::{Allocator, PlaneChange, kind_index};
@@ -30,6 +33,8 @@ pub(crate) struct GrantPlan {
     planes: u64,
     place: PlaceWord,
     promotion_cost: u64,
+    /// What makes the pages of generative memory.
+    synthesis: Option<Box<Synthesis>>,
     owner: Hash,
     fragments: Fragments,
     /// Planes by which the budget grows.
@@ -61,6 +66,11 @@ impl GrantPlan {
         self.candidate.is_new.then_some((self.candidate.region, self.kind))
     }
 
+    /// What makes the pages of generative memory.
+    pub(crate) fn synthesis(&self) -> Option<Synthesis> {
+        self.synthesis.as_deref().copied()
+    }
+
     /// Bytes from the start on that are to be zeroed. A page that nobody had is zero.
     #[inline]
     pub(crate) fn zeroed(&self) -> Option<u64> {
@@ -87,6 +97,8 @@ pub(crate) struct FreePlan {
     pub(crate) place: PlaceWord,
     /// Whether other blocks of its page stay.
     pub(crate) shares_page: bool,
+    /// The planes of the region's kind, if the region is closed with it.
+    pub(crate) closes: Option<PlaneChange>,
 }
 
 impl FreePlan {
@@ -143,7 +155,7 @@ impl Space {
     /// one.
     #[inline]
     pub(crate) fn find_block(&self, size: u64, flags: AllocationFlags) -> Option<FoundBlock> {
-        if !is_block(size, flags) {
+        if !is_block(size, self.kind, flags) {
             return None;
         }
         let class = class_of(size);
@@ -163,7 +175,7 @@ impl Space {
         flags: AllocationFlags,
         pricing: Pricing<'_>,
     ) -> Option<Found> {
-        let is_block = is_block(size, flags);
+        let is_block = is_block(size, self.kind, flags);
         let count = if is_block { 1 } else { page_count(size) };
         let first = self.free_pages.first_run(count)?;
         let is_contiguous = flags.contains(AllocationFlags::CONTIGUOUS);
@@ -211,6 +223,7 @@ impl Allocator {
             place: Place::Block(found.block).into(),
             planes: self.planes[kind_index(request.kind)],
             promotion_cost: 0,
+            synthesis: None,
             fragments: found.frame.into(),
             growth: 0,
             candidate: Candidate { region, is_new: false },
@@ -255,6 +268,7 @@ impl Allocator {
             place: place.into(),
             planes,
             promotion_cost,
+            synthesis: request.synthesis.map(Box::new),
             fragments,
             growth,
             candidate,
@@ -315,7 +329,8 @@ impl Allocator {
             Place::Block(block) => !self.space(region).is_some_and(|space| space.slabs.is_last(block)),
             Place::Pages { .. } => false,
         };
-        FreePlan { slot, region, place: place.into(), shares_page }
+        let closes = fills_region(record.kind).then(|| self.closed(region)).flatten();
+        FreePlan { slot, region, place: place.into(), shares_page, closes }
     }
 
     /// Carries out a plan that was made on this state.
@@ -328,6 +343,9 @@ impl Allocator {
             space.live.remove(size, is_movable, &fragments);
             space.give_back(plan.place.place(), &fragments);
         });
+        if plan.closes.is_some() {
+            self.close(plan.region);
+        }
     }
 }
 

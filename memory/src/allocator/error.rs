@@ -130,6 +130,21 @@ allocation_errors! {
         /// The property's number.
         number: u64,
     };
+    /// Generative memory has whole pages.
+    #[error("generative memory has whole pages of 4,096 bytes, not {size} bytes")]
+    PartialPage {
+        /// The bytes.
+        size: u64,
+    };
+    /// Generative memory is not executed.
+    #[error("generative memory is not executed")]
+    GenerativeExecute;
+    /// There is no such mode of making pages.
+    #[error("pages are made by no mode {mode}")]
+    UnknownMode {
+        /// The mode's code.
+        mode: u64,
+    };
 }
 
 /// Why a plan of the allocator could not be made.

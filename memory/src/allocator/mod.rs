@@ -34,7 +34,8 @@ pub use promotion::PromotionPlan;
 pub use query::Property;
 pub use record::{Allocation, AllocationFlags, Fragment, FragmentError, Fragments};
 pub use records::{RecordError, RecordList};
-pub use request::{ALLOCATABLE_KINDS, AllocationPrices, AllocationRequest, MAX_BLOCK_BYTES};
+pub use regions::GENERATIVE_REGIONS;
+pub use request::{ALLOCATABLE_KINDS, AllocationPrices, AllocationRequest, MAX_BLOCK_BYTES, PARAMETER_BYTES};
 pub(crate) use resize::{Change as ResizeChange, ResizePlan as ResizedPlace};
 pub use restore::RestoreError;
 pub use slabs::BLOCK_BYTES;
@@ -179,13 +180,25 @@ impl Allocator {
         let volatile = |space: &Space| !space.kind.survives_settle();
         let closed: Vec<u8> =
             self.spaces().filter(|(_, space)| volatile(space)).map(|(region, _)| region).collect();
-        for region in &closed {
-            if let Some(space) = self.spaces[usize::from(*region)].take() {
-                self.planes[kind_index(space.kind)] -= u64::from(space.frames.planes());
-            }
+        for &region in &closed {
+            self.close(region);
         }
         self.recent.retain(|region| !closed.contains(region));
         closed
+    }
+
+    /// Forgets a region in which nothing is allocated any more.
+    fn close(&mut self, region: u8) {
+        if let Some(space) = self.spaces.get_mut(usize::from(region)).and_then(Option::take) {
+            self.planes[kind_index(space.kind)] -= u64::from(space.frames.planes());
+        }
+    }
+
+    /// The planes of a region's kind before and after the region is closed.
+    fn closed(&self, region: u8) -> Option<PlaneChange> {
+        let Space { kind, frames, .. } = self.space(region)?;
+        let before = self.planes[kind_index(*kind)];
+        Some(PlaneChange { kind: *kind, before, after: before - u64::from(frames.planes()) })
     }
 
     /// Lets `change` work on a region, and keeps the sums over all regions.

@@ -1,16 +1,19 @@
 //! Which region serves a request.
 
 use std::cmp::Reverse;
+use std::ops::RangeInclusive;
 
 use super::Allocator;
 use super::error::AllocationError;
-use super::request::AllocationRequest;
+use super::request::{AllocationRequest, fills_region};
 use crate::region::RegionKind;
 
 /// How many of the regions used last are remembered in their order.
 pub(crate) const RECENT_REGIONS: usize = 16;
 /// The numbers of the regions that are opened when the others are full.
-const FURTHER_REGIONS: std::ops::RangeInclusive<u8> = 0x10..=0x7F;
+const FURTHER_REGIONS: RangeInclusive<u8> = 0x10..=0x7F;
+/// The numbers of generative regions: those that images declare, and those that are opened for allocations.
+pub const GENERATIVE_REGIONS: RangeInclusive<u8> = 0x80..=0xBF;
 
 /// The region of a kind that is opened first.
 pub(crate) fn default_region(kind: RegionKind) -> Option<u8> {
@@ -22,15 +25,21 @@ pub(crate) fn default_region(kind: RegionKind) -> Option<u8> {
     }
 }
 
+/// The numbers at which regions of a kind are opened beyond the first.
+fn further_regions(kind: RegionKind) -> RangeInclusive<u8> {
+    if fills_region(kind) { GENERATIVE_REGIONS } else { FURTHER_REGIONS }
+}
+
 /// Whether a region of this kind can be opened at a number.
 pub(crate) fn may_open(region: u8, kind: RegionKind) -> bool {
-    default_region(kind) == Some(region) || FURTHER_REGIONS.contains(&region)
+    default_region(kind) == Some(region) || further_regions(kind).contains(&region)
 }
 
 impl Allocator {
     /// Goes through the regions that may serve a request until `serve` finds a place in one: the region that is asked for; or
     /// else the kind's default region, the others of the kind in the order of their last use, those with the most free frames
-    /// (the lowest number of several), and the lowest number that is not used. `is_foreign` says which numbers belong to others.
+    /// (the lowest number of several), and the lowest number that is not used. Where an allocation has a region of its own it is
+    /// that one alone. `is_foreign` says which numbers belong to others.
     pub(crate) fn choose<T>(
         &mut self,
         request: &AllocationRequest,
@@ -40,7 +49,7 @@ impl Allocator {
         let kind = request.kind;
         let first = if let Some(region) = request.region {
             let is_new = match self.space(region) {
-                Some(space) if space.kind == kind => false,
+                Some(space) if space.kind == kind && !fills_region(kind) => false,
                 None if may_open(region, kind) && !is_foreign(region) => true,
                 _ => return Err(AllocationError::WrongRegion { region, kind }),
             };
@@ -95,7 +104,7 @@ impl Allocator {
             }
         }
         let unused = |region: &u8| !self.manages(*region) && !is_foreign(*region);
-        let region = FURTHER_REGIONS.into_iter().find(unused).ok_or(refused)?;
+        let region = further_regions(kind).find(unused).ok_or(refused)?;
         ask(self, region, true)
     }
 
@@ -103,7 +112,7 @@ impl Allocator {
     fn not_recent(&self, kind: RegionKind, default: Option<u8>) -> Vec<u8> {
         let mut regions: Vec<_> = self
             .spaces()
-            .filter(|(region, space)| space.kind == kind && Some(*region) != default)
+            .filter(|(region, space)| space.kind == kind && Some(*region) != default && !fills_region(kind))
             .filter(|(region, _)| !self.recent.contains(region))
             .map(|(region, space)| (Reverse(space.frames.free()), region))
             .collect();
@@ -111,10 +120,11 @@ impl Allocator {
         regions.into_iter().map(|(_, region)| region).collect()
     }
 
-    /// Makes a region the one that was used last.
+    /// Makes a region the one that was used last. One that serves no other request has no place in the order.
     #[inline]
     pub(crate) fn used_region(&mut self, region: u8) {
-        if self.recent.first() == Some(&region) {
+        let is_latest = self.recent.first() == Some(&region);
+        if is_latest || self.space(region).is_some_and(|space| fills_region(space.kind)) {
             return;
         }
         self.recent.retain(|recent| *recent != region);

@@ -2,6 +2,7 @@
 
 use travertine_merkle::layout::{PAGE_BYTES, REGION_BYTES};
 use travertine_merkle::{Hash, ZERO_HASH};
+use travertine_vrns::{Mode, Synthesis};
 
 use super::error::AllocationError;
 use super::record::{Allocation, AllocationFlags};
@@ -11,9 +12,14 @@ use crate::region::RegionKind;
 /// The largest request that is served from a page that it shares with others, in bytes.
 pub const MAX_BLOCK_BYTES: u64 = 2048;
 
+/// Bytes of what `m3.alloc` reads to make generative memory.
+pub const PARAMETER_BYTES: u64 = 16;
+/// Where their address begins in the word of `m3.alloc`.
+const PARAMETERS_SHIFT: u32 = 24;
+
 /// The kinds of regions that the allocator opens.
-pub const ALLOCATABLE_KINDS: [RegionKind; 4] =
-    [RegionKind::Heap, RegionKind::Shared, RegionKind::Transient, RegionKind::State];
+pub const ALLOCATABLE_KINDS: [RegionKind; 5] =
+    [RegionKind::Heap, RegionKind::Shared, RegionKind::Transient, RegionKind::State, RegionKind::Generative];
 
 /// Flags that need pages of their own: permissions hold for whole pages, and a pinned frame would pin its neighbours.
 const WHOLE_PAGE_FLAGS: AllocationFlags = AllocationFlags::from_bits(
@@ -51,41 +57,82 @@ pub struct AllocationRequest {
     pub region: Option<u8>,
     /// Image root of the program that asks; zero if it is the host.
     pub owner: Hash,
+    /// What makes the pages of generative memory that nobody has written; `None` for every other kind.
+    pub synthesis: Option<Synthesis>,
 }
 
 impl AllocationRequest {
     /// A request of the host's, without flags, in any region of the kind.
     pub fn new(size: u64, kind: RegionKind) -> Self {
-        Self { size, kind, flags: AllocationFlags::NONE, region: None, owner: ZERO_HASH }
+        Self { size, kind, flags: AllocationFlags::NONE, region: None, owner: ZERO_HASH, synthesis: None }
     }
 
-    /// The request of `m3.alloc`: bits 0 to 7 of `word` are the kind, 8 to 15 the flags, 16 to 23 the region (0 to choose).
+    /// A request of the host's for generative memory, without flags, in a region that is opened for it.
+    pub fn generative(size: u64, synthesis: Synthesis) -> Self {
+        Self { synthesis: Some(synthesis), ..Self::new(size, RegionKind::Generative) }
+    }
+
+    /// The request of `m3.alloc`: bits 0 to 7 of `word` are the kind, 8 to 15 the flags, 16 to 23 the region (0 to choose). Of
+    /// generative memory the other bits are [`parameters_address`](Self::parameters_address), and `parameters` stand there: seed
+    /// and mode.
     ///
     /// # Errors
-    /// If another bit is set or the kind has no such code.
-    pub fn from_registers(size: u64, word: u64, owner: Hash) -> Result<Self, AllocationError> {
-        let [kind, flags, region, 0, 0, 0, 0, 0] = word.to_le_bytes() else {
+    /// If another bit is set, the kind has no such code or the mode is not defined.
+    pub fn from_registers(
+        size: u64,
+        word: u64,
+        parameters: Option<[u64; 2]>,
+        owner: Hash,
+    ) -> Result<Self, AllocationError> {
+        let [kind, flags, region, ..] = word.to_le_bytes();
+        if Self::parameters_address(word).is_none() && word >> PARAMETERS_SHIFT != 0 {
             return Err(AllocationError::ReservedBits { word });
-        };
+        }
         let kind = RegionKind::from_code(kind).ok_or(AllocationError::UnknownKind { code: kind })?;
+        let synthesis = parameters.filter(|_| kind == RegionKind::Generative).map(|[seed, mode]| {
+            let mode = Mode::from_code(mode).ok_or(AllocationError::UnknownMode { mode })?;
+            Ok(Synthesis { seed, mode })
+        });
         let region = (region != 0).then_some(region);
-        Ok(Self { size, kind, flags: AllocationFlags::from_bits(flags), region, owner })
+        let flags = AllocationFlags::from_bits(flags);
+        Ok(Self { size, kind, flags, region, owner, synthesis: synthesis.transpose()? })
+    }
+
+    /// Where the parameters of a request for generative memory stand: bits 24 to 63 of the word of `m3.alloc`. `None` for every
+    /// other kind. There are [`PARAMETER_BYTES`]: the seed and the mode, eight bytes each, little endian.
+    pub fn parameters_address(word: u64) -> Option<u64> {
+        let [kind, ..] = word.to_le_bytes();
+        (kind == RegionKind::Generative.code()).then_some(word >> PARAMETERS_SHIFT)
     }
 
     /// Checks what does not depend on the state.
     #[inline]
     pub(crate) fn check(&self) -> Result<(), AllocationError> {
-        check_size(self.size)?;
-        if !ALLOCATABLE_KINDS.contains(&self.kind) {
-            return Err(AllocationError::Kind { kind: self.kind });
+        check_form(self.size, self.kind, self.flags)?;
+        if self.synthesis.is_some() == (self.kind == RegionKind::Generative) {
+            Ok(())
+        } else {
+            Err(AllocationError::Kind { kind: self.kind })
         }
-        if self.flags.contains(AllocationFlags::EXECUTABLE)
-            && !self.flags.contains(AllocationFlags::READ_ONLY)
-        {
+    }
+}
+
+/// Checks size, kind and flags of what is asked for, or recorded.
+pub(crate) fn check_form(size: u64, kind: RegionKind, flags: AllocationFlags) -> Result<(), AllocationError> {
+    check_size(size)?;
+    check_pages(size, kind)?;
+    if !ALLOCATABLE_KINDS.contains(&kind) {
+        return Err(AllocationError::Kind { kind });
+    }
+    if flags.contains(AllocationFlags::EXECUTABLE) {
+        if kind == RegionKind::Generative {
+            return Err(AllocationError::GenerativeExecute);
+        }
+        if !flags.contains(AllocationFlags::READ_ONLY) {
             return Err(AllocationError::WriteExecute);
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// # Errors
@@ -99,10 +146,24 @@ pub(crate) fn check_size(size: u64) -> Result<(), AllocationError> {
     }
 }
 
+/// # Errors
+/// If generative memory would end within a page: its bytes behind the end would have to be made again, one by one.
+pub(crate) fn check_pages(size: u64, kind: RegionKind) -> Result<(), AllocationError> {
+    let is_partial = kind == RegionKind::Generative && !size.is_multiple_of(PAGE_BYTES);
+    if is_partial { Err(AllocationError::PartialPage { size }) } else { Ok(()) }
+}
+
 /// Whether such an allocation is a block of a page that it shares with others.
 #[inline]
-pub(crate) fn is_block(size: u64, flags: AllocationFlags) -> bool {
-    size <= MAX_BLOCK_BYTES && !flags.intersects(WHOLE_PAGE_FLAGS)
+pub(crate) fn is_block(size: u64, kind: RegionKind, flags: AllocationFlags) -> bool {
+    size <= MAX_BLOCK_BYTES && !flags.intersects(WHOLE_PAGE_FLAGS) && !fills_region(kind)
+}
+
+/// Whether an allocation of this kind has a region of its own, which is opened for it and closed with it: what makes pages is one
+/// for a whole region.
+#[inline]
+pub(crate) fn fills_region(kind: RegionKind) -> bool {
+    kind == RegionKind::Generative
 }
 
 /// The pages that hold so many bytes, of an allocation that has pages of its own.
@@ -155,6 +216,6 @@ impl Allocation {
 
     /// Whether it is a block of a page that it shares with others.
     pub fn is_block(&self) -> bool {
-        is_block(self.size, self.flags)
+        is_block(self.size, self.kind, self.flags)
     }
 }

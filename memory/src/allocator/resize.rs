@@ -9,7 +9,7 @@ use super::allocate::{Found, check_protection};
 use super::error::AllocationError;
 use super::frames::{Placement, Pricing, extra_planes, fragment, push_run};
 use super::record::{Allocation, AllocationFlags, Fragment, Fragments};
-use super::request::{AllocationPrices, check_size, is_block, page_count};
+use super::request::{AllocationPrices, check_pages, check_size, is_block, page_count};
 use super::slabs::class_of;
 use super::space::{Place, Space};
 use super::{Allocator, PlaneChange};
@@ -90,6 +90,7 @@ impl Allocator {
         check_size(size)?;
         let (slot, record) = self.find(address)?;
         check_protection(record, owner)?;
+        check_pages(size, record.kind)?;
         let record = record.clone();
         let (region, from) = (record.address.region(), Place::of(&record));
         let pricing = self.pricing(prices, record.kind);
@@ -155,7 +156,7 @@ impl Space {
         size: u64,
         pricing: Pricing<'_>,
     ) -> Result<Resized, AllocationError> {
-        match (from, is_block(size, record.flags)) {
+        match (from, is_block(size, record.kind, record.flags)) {
             (Place::Block(block), true) if class_of(size) == block.class => {
                 Ok(Resized::in_place(record, from))
             }

@@ -8,6 +8,7 @@ use super::frames::{MAX_PLANES, bits, first_frame, push_run};
 use super::record::{Allocation, AllocationFlags, Fragment};
 use super::records::RecordList;
 use super::regions::{RECENT_REGIONS, may_open};
+use super::request::{check_form, fills_region};
 use super::slabs::{PAGE_BITS, split};
 use super::space::Place;
 use super::{ALLOCATABLE_KINDS, Allocator};
@@ -144,12 +145,13 @@ impl Allocator {
             Some((number, region.kind(), region.budget()?, region.cap().size()))
         };
         let managed: Vec<_> = regions.iter().filter_map(managed).collect();
-        for &(region, kind, FrameBudget { planes, .. }, size) in &managed {
+        for &(region, kind, FrameBudget { planes, recency }, size) in &managed {
             let is_allocatable = ALLOCATABLE_KINDS.contains(&kind) && kind.survives_settle();
             let found = &regions[&region];
-            let is_plain = found.permissions() == kind.default_permissions()
+            let is_plain = found.permissions() == kind.opened_permissions()
                 && found.page_ranges().is_none()
-                && found.flags() == 0;
+                && found.flags() == 0
+                && !(fills_region(kind) && recency != 0);
             if !is_allocatable || !may_open(region, kind) || size != REGION_BYTES || !is_plain {
                 return Err(RestoreError::Region { region });
             }
@@ -164,7 +166,10 @@ impl Allocator {
             allocator.restore_record(slot, record)?;
         }
         allocator.records = records;
-        for &(region, _, FrameBudget { planes, .. }, _) in &managed {
+        for &(region, kind, FrameBudget { planes, .. }, _) in &managed {
+            if fills_region(kind) && allocator.space_mut(region).live.allocations == 0 {
+                return Err(RestoreError::Region { region });
+            }
             let in_use = allocator.space_mut(region).frames.planes_in_use();
             if planes < in_use {
                 return Err(RestoreError::Budget { region, planes, in_use });
@@ -181,10 +186,9 @@ impl Allocator {
     }
 
     fn restore_record(&mut self, slot: u32, record: &Allocation) -> Result<(), RestoreError> {
-        let Allocation { address, size, kind, flags, owner, .. } = *record;
+        let Allocation { address, size, kind, flags, .. } = *record;
         let region = address.region();
-        let request = super::AllocationRequest { size, kind, flags, region: Some(region), owner };
-        request.check().map_err(|error| RestoreError::Request { slot, error })?;
+        check_form(size, kind, flags).map_err(|error| RestoreError::Request { slot, error })?;
         if record.ends_with_call() {
             return Err(RestoreError::Ended { slot });
         }
@@ -194,7 +198,11 @@ impl Allocator {
         };
         let place = Place::of(record);
         let wrong_place = RestoreError::Place { slot, address: address.packed(), size };
-        if place.offset() != address.linear() || u64::from(address.linear()) + size > REGION_BYTES {
+        let is_inside = fills_region(kind) && address.linear() != 0;
+        if place.offset() != address.linear()
+            || u64::from(address.linear()) + size > REGION_BYTES
+            || is_inside
+        {
             return Err(wrong_place);
         }
         check_runs(slot, record, place)?;

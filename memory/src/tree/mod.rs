@@ -36,9 +36,13 @@ pub(crate) struct Branch {
 }
 
 impl Node {
-    /// The node of a written page. In plain form the zero page is `Empty`, however it is named.
+    /// The node of a page. In plain form the zero page is `Empty`, however it is named.
     pub(crate) fn from_slot(slot: PageSlot, form: LeafForm) -> Self {
-        match slot.written(form) {
+        let slot = match form {
+            LeafForm::Plain => slot.canonical(),
+            LeafForm::Marked => slot,
+        };
+        match slot {
             PageSlot::Empty => Self::Empty,
             PageSlot::Loaded(page) => Self::Page(page, form),
             PageSlot::Missing(leaf) => Self::Missing(Arc::new(leaf), form),

@@ -4,13 +4,15 @@
 
 pub(crate) mod compaction;
 mod frames;
+pub(crate) mod generative;
 mod roots;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use travertine_memory::{
     ALLOCATABLE_KINDS, AllocationError as Error, AllocationFlags as Flags, AllocationPrices,
-    AllocationRequest, BLOCK_BYTES, MAX_BLOCK_BYTES, Permissions, PlaneChange, Property, RegionKind, Touches,
+    AllocationRequest, BLOCK_BYTES, MAX_BLOCK_BYTES, Permissions, PlaneChange, Property, RegionKind,
+    Synthesis, Touches,
 };
 use travertine_merkle::{Hash, ZERO_HASH};
 
@@ -52,13 +54,17 @@ pub(crate) struct Twin {
     pub(crate) bytes: BTreeMap<u64, u8>,
     pub(crate) read: BTreeSet<u64>,
     pub(crate) written: BTreeSet<u64>,
+    /// What makes the pages of generative regions.
+    pub(crate) made: BTreeMap<u8, Synthesis>,
+    /// The pages of generative regions that settled calls have written.
+    pub(crate) stored: BTreeSet<u64>,
     pub(crate) foreign: BTreeSet<u8>,
     pub(crate) limit: u64,
 }
 
-pub(crate) fn is_block(size: u64, flags: Flags) -> bool {
+pub(crate) fn is_block(size: u64, kind: RegionKind, flags: Flags) -> bool {
     let whole = Flags::SHARED | Flags::PINNED | Flags::EXECUTABLE | Flags::ATOMIC | Flags::READ_ONLY;
-    size <= MAX_BLOCK_BYTES && !flags.intersects(whole)
+    kind != RegionKind::Generative && size <= MAX_BLOCK_BYTES && !flags.intersects(whole)
 }
 
 pub(crate) fn block_bytes(size: u64) -> u64 {
@@ -71,7 +77,7 @@ pub(crate) fn pages_of(size: u64) -> u64 {
 
 impl Owned {
     pub(crate) fn is_block(&self) -> bool {
-        is_block(self.size, self.flags)
+        is_block(self.size, self.kind, self.flags)
     }
 
     pub(crate) fn region(&self) -> u8 {
@@ -173,7 +179,7 @@ impl Twin {
         prices: &dyn AllocationPrices,
     ) -> Option<Found> {
         let planes = self.regions.get(&region).map_or(0, |found| found.1);
-        if !is_block(size, flags) {
+        if !is_block(size, kind, flags) {
             let page = self.first_free_pages(region, pages_of(size))?;
             let count = u32::try_from(pages_of(size)).unwrap();
             let found =
@@ -203,6 +209,16 @@ impl Twin {
 
     fn choose(&self, request: &AllocationRequest) -> Result<Vec<u8>, Error> {
         let kind = request.kind;
+        if kind == RegionKind::Generative {
+            // A region of its own.
+            let mut unused = (0x80..=0xBF)
+                .filter(|region| !self.foreign.contains(region) && !self.regions.contains_key(region));
+            let Some(region) = request.region else { return Ok(unused.next().into_iter().collect()) };
+            return match unused.find(|unused| *unused == region) {
+                Some(region) => Ok(vec![region]),
+                None => Err(Error::WrongRegion { region, kind }),
+            };
+        }
         let may_open = |region: u8| default_region(kind) == Some(region) || (0x10..=0x7F).contains(&region);
         if let Some(region) = request.region {
             let fits = match self.regions.get(&region) {
@@ -245,11 +261,18 @@ impl Twin {
         if !ALLOCATABLE_KINDS.contains(&kind) {
             return Err(Error::Kind { kind });
         }
-        if flags.contains(Flags::EXECUTABLE) && !flags.contains(Flags::READ_ONLY) {
+        if kind == RegionKind::Generative {
+            if !size.is_multiple_of(PAGE) {
+                return Err(Error::PartialPage { size });
+            }
+            if flags.contains(Flags::EXECUTABLE) {
+                return Err(Error::GenerativeExecute);
+            }
+        } else if flags.contains(Flags::EXECUTABLE) && !flags.contains(Flags::READ_ONLY) {
             return Err(Error::WriteExecute);
         }
         let order = self.choose(request)?;
-        let regions = u32::try_from(order.len()).unwrap();
+        let regions = u32::try_from(order.len()).unwrap().max(1);
         let found = (1..).zip(order).find_map(|(asked, region)| {
             Some((asked, region, self.place(region, kind, size, flags, prices)?))
         });
@@ -267,6 +290,7 @@ impl Twin {
             quantities.touches.first_writes = self.store(found.address, block_bytes(size), |_| 0);
         }
         self.regions.entry(region).or_insert((kind, 0)).1 += found.growth;
+        self.made.extend(request.synthesis.map(|synthesis| (region, synthesis)));
         let slot = (0..=u32::MAX).find(|slot| self.live.iter().all(|owned| owned.slot != *slot)).unwrap();
         let Found { address, frames, .. } = found;
         self.live.push(Owned { slot, id: self.next, address, size, kind, flags, owner, frames });
@@ -285,6 +309,9 @@ impl Twin {
     }
 
     fn used(&mut self, region: u8) {
+        if self.made.contains_key(&region) {
+            return;
+        }
         self.recent.retain(|other| *other != region);
         self.recent.insert(0, region);
         self.recent.truncate(16);
@@ -321,6 +348,12 @@ impl Twin {
             self.drop_pages(owned.pages());
         }
         self.live.swap_remove(index);
+        if self.made.remove(&owned.region()).is_some() {
+            let before = self.planes_of(owned.kind);
+            self.regions.remove(&owned.region());
+            quantities.planes =
+                Some(PlaneChange { kind: owned.kind, before, after: self.planes_of(owned.kind) });
+        }
         quantities
     }
 
@@ -328,13 +361,14 @@ impl Twin {
         self.bytes.retain(|address, _| !pages.contains(&(address / PAGE)));
         self.read.retain(|page| !pages.contains(page));
         self.written.retain(|page| !pages.contains(page));
+        self.stored.retain(|page| !pages.contains(page));
     }
 
     /// Writes bytes and tells how many pages are written first.
     pub(crate) fn store(&mut self, address: u64, length: u64, byte: impl Fn(u64) -> u8) -> u32 {
         for at in address..address + length {
             match byte(at) {
-                0 => self.bytes.remove(&at),
+                0 if self.synthesis(at).is_none() => self.bytes.remove(&at),
                 value => self.bytes.insert(at, value),
             };
         }
@@ -363,6 +397,9 @@ impl Twin {
         let start = old.address;
         if old.flags.contains(Flags::PROTECTED) && *owner != ZERO_HASH {
             return Err(Error::Protected { start });
+        }
+        if old.kind == RegionKind::Generative && !size.is_multiple_of(PAGE) {
+            return Err(Error::PartialPage { size });
         }
         let (region, kind, low) = (old.region(), old.kind, old.size.min(size));
         let planes = self.regions[&region].1;
@@ -506,6 +543,10 @@ impl Twin {
         let regions = &self.regions;
         self.recent.retain(|region| regions.contains_key(region));
         self.read.clear();
-        self.written.clear();
+        for page in std::mem::take(&mut self.written) {
+            if self.synthesis(page * PAGE).is_some() {
+                self.stored.insert(page);
+            }
+        }
     }
 }

@@ -16,11 +16,10 @@ use thiserror::Error;
 
 use super::{
     ChangedRecord, ChangedRegion, Claim, LimitError, MemoryProof, PROOF_VERSION, PageChange, StateCounts,
-    TRANSITION_BYTES_LIMIT, TRANSITION_VERSION, TransitionProof,
+    TRANSITION_BYTES_LIMIT, TRANSITION_VERSION, TransitionHeader, TransitionProof,
 };
 use crate::allocation::AllocationRecord;
 use crate::hash::{Hash, ZERO_HASH};
-use crate::leaf::RegionHeader;
 
 /// Bytes of the longest JSON form that is read: no proof takes more than this without needless white space.
 pub const JSON_BYTES_LIMIT: usize = 4 * TRANSITION_BYTES_LIMIT;
@@ -231,10 +230,9 @@ struct RegionForm {
     new: Object<HeaderForm>,
 }
 
-/// The JSON form of a container inside of another one, and how it becomes the container and back. What is no part of the form has
-/// the given value.
+/// The JSON form of a container inside of another one, and how it becomes the container and back.
 macro_rules! inner_form {
-    ($form:ident of $container:ident { $($field:ident: $type:ident,)* } $($other:ident = $value:expr)?) => {
+    ($form:ident of $container:ident { $($field:ident: $type:ident,)* }) => {
         #[derive(Serialize, Deserialize)]
         #[serde(deny_unknown_fields)]
         struct $form {
@@ -249,13 +247,13 @@ macro_rules! inner_form {
 
         impl From<Object<$form>> for $container {
             fn from(Object(form): Object<$form>) -> Self {
-                Self { $($field: form.$field.0,)* $($other: $value,)? }
+                Self { $($field: form.$field.0,)* }
             }
         }
     };
 }
 
-inner_form!(HeaderForm of RegionHeader { meta: Uint, size: Uint, } generator = None);
+inner_form!(HeaderForm of TransitionHeader { meta: Uint, size: Uint, seed: Uint, mode: Uint, });
 inner_form!(CountsForm of StateCounts { settlements: Uint, next_allocation: Uint, slots: Uint, });
 inner_form!(RecordForm of AllocationRecord {
     id: Uint,

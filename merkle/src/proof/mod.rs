@@ -24,8 +24,8 @@ pub use json::{JSON_BYTES_LIMIT, JsonError};
 pub use prove::ProveError;
 pub use transition::{
     CHANGES_LIMIT, ChangedRecord, ChangedRegion, PageChange, ProveTransitionError, RECORDS_LIMIT,
-    StateCounts, TRANSITION_BYTES_LIMIT, TRANSITION_VERSION, TransitionError, TransitionProof,
-    verify_transition_proof,
+    StateCounts, TRANSITION_BYTES_LIMIT, TRANSITION_VERSION, TransitionError, TransitionHeader,
+    TransitionProof, verify_transition_proof,
 };
 pub use verify::{Proven, VerifyError, verify_memory_proof};
 

@@ -58,9 +58,9 @@ fn check(proof: &[u8], root: &[u8; 32], claims: &[Claim]) -> bool {
 
 fn state(pages: u32) -> State {
     let page = |page: u32| (3 * page, lcg_page(u64::from(page)));
-    let cap = Cap { size: 1 << 30, pages: (0..pages).map(page).collect() };
+    let cap = Cap { size: 1 << 30, pages: (0..pages).map(page).collect(), ..Cap::default() };
     let allocations = Allocations((0..150).map(|slot| (7 * slot, record(slot))).collect());
-    let small = Cap { size: PAGE_BYTES, pages: [(0, lcg_page(9))].into() };
+    let small = Cap { size: PAGE_BYTES, pages: [(0, lcg_page(9))].into(), ..Cap::default() };
     State {
         regions: [(2, (meta(3, 3, 0), cap)), (7, (meta(4, 3, 0), small))].into(),
         allocations: Some(allocations),
@@ -123,7 +123,7 @@ fn transitions(old: &State) {
         let records = &mut new.allocations.as_mut().unwrap().0;
         records.extend((0..u64::from(changed.min(30))).map(|slot| (3 * slot, record(5000 + slot))));
         let opened = (0..changed).map(|page| (5 * page, lcg_page(3000 + u64::from(page)))).collect();
-        new.regions.insert(9, (meta(4, 3, 0), Cap { size: REGION_BYTES, pages: opened }));
+        new.regions.insert(9, (meta(4, 3, 0), Cap { size: REGION_BYTES, pages: opened, ..Cap::default() }));
         pages.extend((0..changed).map(|page| (9, 5 * page)));
         let (old_root, new_root) = (old.root(), new.root());
         let encoded = TransitionProof::prove(old, &new, pages).unwrap().encode().unwrap();

@@ -29,7 +29,7 @@ fn any_cap() -> impl Strategy<Value = Cap> {
     (select(&PAGE_COUNTS), vec((any::<Index>(), any_page()), 0..5)).prop_map(|(count, pages)| {
         let count = usize::try_from(count).unwrap();
         let pages = pages.into_iter().map(|(at, page)| (u32::try_from(at.index(count)).unwrap(), page));
-        Cap { size: count as u64 * PAGE_BYTES, pages: pages.collect() }
+        Cap { size: count as u64 * PAGE_BYTES, pages: pages.collect(), ..Cap::default() }
     })
 }
 
@@ -229,6 +229,7 @@ pub(crate) fn sample_state() -> State {
     let cap = |pages: u64, stored: &[u32]| Cap {
         size: pages * PAGE_BYTES,
         pages: stored.iter().map(|&page| (page, lcg_page(u64::from(page)))).collect(),
+        ..Cap::default()
     };
     State {
         regions: [
@@ -293,6 +294,7 @@ fn a_proof_of_sixteen_mebibytes_verifies() {
     let cap = Cap {
         size: 2 * pages * PAGE_BYTES,
         pages: (0..=4096).map(|page| (page, lcg_page(page.into()))).collect(),
+        ..Cap::default()
     };
     let state = State { regions: [(3, (meta(4, 3, 0), cap))].into(), ..State::default() };
     let claims = [Claim::bytes(3 * REGION_BYTES + 1, pages * PAGE_BYTES)];
@@ -306,7 +308,7 @@ fn a_proof_of_sixteen_mebibytes_verifies() {
 fn the_documented_example_is_current() {
     let mut page = [0; 4096];
     page[0x40..0x48].copy_from_slice(&1_000_000_u64.to_le_bytes());
-    let cap = Cap { size: 16 * PAGE_BYTES, pages: [(0, page)].into() };
+    let cap = Cap { size: 16 * PAGE_BYTES, pages: [(0, page)].into(), ..Cap::default() };
     let state = State { regions: [(2, (meta(3, 3, 0), cap))].into(), ..State::default() };
     let proof = MemoryProof::prove(&state, &[Claim::bytes(0x2_0000_0040, 8)]).unwrap();
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/balance.proof");

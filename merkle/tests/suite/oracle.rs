@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use ssz_rs::prelude::*;
 use travertine_merkle as merkle;
 use travertine_merkle::{
-    AllocationRecord, ChangedRecord, ChangedRegion, Claim, MemoryProof, PageChange, RegionHeader,
-    StateCounts, TransitionProof, merkleize, mix_in_length,
+    AllocationRecord, ChangedRecord, ChangedRegion, Claim, MemoryProof, PageChange, StateCounts,
+    TransitionHeader, TransitionProof, merkleize, mix_in_length,
 };
 
 use crate::twin::record;
@@ -32,6 +32,8 @@ struct OracleProof {
 struct OracleHeader {
     meta: u64,
     size: u64,
+    seed: u64,
+    mode: u64,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq, SimpleSerialize)]
@@ -89,7 +91,10 @@ struct OracleTransition {
 }
 
 fn oracle_transition(proof: &TransitionProof) -> OracleTransition {
-    let header = |it: RegionHeader| OracleHeader { meta: it.meta, size: it.size };
+    let header = |it: TransitionHeader| {
+        let TransitionHeader { meta, size, seed, mode } = it;
+        OracleHeader { meta, size, seed, mode }
+    };
     let region =
         |it: &ChangedRegion| OracleRegion { region: it.region, old: header(it.old), new: header(it.new) };
     let counts = |it: StateCounts| OracleCounts {
@@ -130,7 +135,8 @@ fn oracle_transition(proof: &TransitionProof) -> OracleTransition {
 
 pub(crate) fn any_transition() -> impl Strategy<Value = TransitionProof> {
     let hash = any::<[u8; 32]>;
-    let header = || any::<(u64, u64)>().prop_map(|(meta, size)| RegionHeader { meta, size, generator: None });
+    let header =
+        || any::<[u64; 4]>().prop_map(|[meta, size, seed, mode]| TransitionHeader { meta, size, seed, mode });
     let region =
         (any::<u64>(), header(), header()).prop_map(|(region, old, new)| ChangedRegion { region, old, new });
     let counts = || {

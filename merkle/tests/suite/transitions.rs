@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use travertine_merkle::layout::{self, ALLOCATIONS_LIMIT, LayoutError, PAGE_BYTES, REGION_BYTES};
 use travertine_merkle::{
-    AllocationRecord, ChangedRecord, ChangedRegion, GeneralizedIndex, Hash, MultiproofError, NodeOrigin,
-    PageChange, ProveTransitionError, RegionHeader, StateCounts, StateTree, TransitionError, TransitionProof,
-    ZERO_HASH, hash_pair, multiproof_nodes, page_leaf, verify_multiproof, verify_transition_proof,
+    AllocationRecord, ChangedRecord, ChangedRegion, GeneralizedIndex, Generator, Hash, MultiproofError,
+    NodeOrigin, PageChange, ProveTransitionError, StateCounts, StateTree, TransitionError, TransitionHeader,
+    TransitionProof, ZERO_HASH, hash_pair, multiproof_nodes, verify_multiproof, verify_transition_proof,
 };
 
 use crate::memory_proofs::{any_allocations, any_page, any_state, sample_state};
@@ -49,12 +49,12 @@ fn all_pages(state: &State) -> impl Iterator<Item = (u8, u32)> {
     state.regions.iter().flat_map(|(&region, (_, cap))| cap.pages.keys().map(move |&page| (region, page)))
 }
 
-fn header(state: &State, region: u8) -> RegionHeader {
-    state.region(region).unwrap_or(RegionHeader::ABSENT)
+fn header(state: &State, region: u8) -> TransitionHeader {
+    state.region(region).map_or(TransitionHeader::ABSENT, TransitionHeader::from)
 }
 
 fn leaf(state: &State, (region, page): (u8, u32)) -> Hash {
-    state.regions.get(&region).map_or(ZERO_HASH, |(_, cap)| page_leaf(&cap.page(page)))
+    state.regions.get(&region).map_or(ZERO_HASH, |(_, cap)| cap.leaf(page))
 }
 
 /// Every page that must be listed, by the naive twin.
@@ -70,7 +70,8 @@ fn all_differences(old: &State, new: &State) -> Vec<PageChange> {
     };
     let is_listed = |change: &PageChange| {
         let region = u8::try_from(change.region).unwrap();
-        let is_whole = header(old, region).size != header(new, region).size;
+        let [before, after] = [old, new].map(|state| header(state, region));
+        let is_whole = before.size != after.size || before.is_generative() != after.is_generative();
         change.old != change.new || (is_whole && change.old != ZERO_HASH)
     };
     places.into_iter().map(change).filter(is_listed).collect()
@@ -103,11 +104,31 @@ fn any_writes() -> impl Strategy<Value = Vec<(Index, Index, bool, Page)>> {
     vec((any::<Index>(), any::<Index>(), any::<bool>(), any_page()), 0..6)
 }
 
+/// Makes a region Generative, gives it another seed or mode, or makes it plain again.
+fn remake(state: &mut State, region: Index, seed: u64) {
+    let numbers: Vec<_> = state.regions.keys().copied().collect();
+    let Some(number) = numbers.get(region.index(numbers.len().max(1))) else { return };
+    let (meta, cap) = state.regions.get_mut(number).unwrap();
+    let is_plain = seed.is_multiple_of(4);
+    cap.generator = (!is_plain).then_some(Generator { seed: seed / 8, mode: seed % 2 });
+    *meta = *meta & !0xFF | if is_plain { 3 } else { 9 };
+}
+
+/// A state of which some regions are Generative.
+fn any_made() -> impl Strategy<Value = State> {
+    (any_state(), vec(any::<(Index, u64)>(), 0..4)).prop_map(|(mut state, made)| {
+        for (region, seed) in made {
+            remake(&mut state, region, seed);
+        }
+        state
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn every_transition_is_proven_with_exactly_its_changes(old in any_state(), writes in any_writes(), before: u32, calls in 0..3_u64) {
+    fn every_transition_is_proven_with_exactly_its_changes(old in any_made(), writes in any_writes(), before: u32, calls in 0..3_u64) {
         let mut new = old.clone();
         let places = write(&mut new, &writes);
         let changes = all_differences(&old, &new);
@@ -124,10 +145,10 @@ proptest! {
     /// Regions appear, vanish, change their header or their size, and so does the list of allocations.
     #[test]
     fn changes_of_regions_and_allocations_are_proven(
-        old in any_state(),
-        other in any_state(),
+        old in any_made(),
+        other in any_made(),
         (writes, records, next) in (any_writes(), any_allocations(), any::<(u64, u64)>()),
-        (drops, bits) in (vec(any::<Index>(), 0..2), any::<u64>()),
+        (drops, bits, made) in (vec(any::<Index>(), 0..2), any::<u64>(), vec(any::<(Index, u64)>(), 0..3)),
     ) {
         let old = State { next_allocation: Some(next.0), ..old };
         let mut new = old.clone();
@@ -140,6 +161,9 @@ proptest! {
         }
         if let Some((header, _)) = new.regions.values_mut().next() {
             *header ^= bits << 16;
+        }
+        for (region, seed) in made {
+            remake(&mut new, region, seed);
         }
         new.next_allocation = Some(next.1);
         new.allocations.as_mut().unwrap().0.extend(records.0);
@@ -167,7 +191,7 @@ proptest! {
 
     /// One more change than the proof lists, wherever it is: no prover makes the proof, and no forged one passes.
     #[test]
-    fn a_hidden_change_fails(old in any_state(), writes in any_writes(), hidden in (any::<Index>(), any::<Index>(), any::<bool>(), any_page())) {
+    fn a_hidden_change_fails(old in any_made(), writes in any_writes(), hidden in (any::<Index>(), any::<Index>(), any::<bool>(), any_page())) {
         let mut listed = old.clone();
         let places = write(&mut listed, &writes);
         let mut new = listed.clone();
@@ -190,7 +214,7 @@ proptest! {
     }
 
     #[test]
-    fn surplus_missing_and_reordered_elements_fail(old in any_state(), writes in any_writes(), list in 0..4_u8, at: Index, edit in 0..3_u8, records in any_allocations()) {
+    fn surplus_missing_and_reordered_elements_fail(old in any_made(), writes in any_writes(), list in 0..4_u8, at: Index, edit in 0..3_u8, records in any_allocations()) {
         let mut new = old.clone();
         let places = write(&mut new, &writes);
         new.allocations = Some(records);
@@ -220,14 +244,25 @@ fn change_list<T: Clone>(list: &mut Vec<T>, at: Index, edit: u8) {
 }
 
 /// Two states, and the pages that differ: in regions of one, three and 2^20 pages; one becomes zero, one was zero. Another
-/// region's header changes, one appears and one vanishes. One record changes, one appears behind the end of the list, one vanishes.
+/// region's header changes, one appears and one vanishes. Of Generative regions one appears, one vanishes, and one has another seed;
+/// one of its pages is written, one is not any more. One record changes, one appears behind the end of the list, one vanishes.
 fn sample() -> (State, State, Vec<(u8, u32)>) {
     let mut old = settled(&sample_state(), 41);
-    old.regions.insert(8, (meta(4, 3, 0), Cap { size: 5 * PAGE_BYTES, pages: [(3, lcg_page(1))].into() }));
+    old.regions.insert(
+        8,
+        (meta(4, 3, 0), Cap { size: 5 * PAGE_BYTES, pages: [(3, lcg_page(1))].into(), ..Cap::default() }),
+    );
     let mut new = settled(&old, 42);
     let opened = [(0, lcg_page(5)), (70_000, lcg_page(6))];
-    new.regions.insert(6, (meta(4, 3, 1 << 33), Cap { size: REGION_BYTES, pages: opened.into() }));
+    new.regions
+        .insert(6, (meta(4, 3, 1 << 33), Cap { size: REGION_BYTES, pages: opened.into(), ..Cap::default() }));
     new.regions.remove(&8);
+    let made = |seed, written: &[u32]| {
+        let pages = written.iter().map(|&page| (page, [0; 4096])).collect();
+        (meta(9, 3, 0), Cap { size: REGION_BYTES, pages, generator: Some(Generator { seed, mode: 1 }) })
+    };
+    old.regions.extend([(0x81, made(1, &[5])), (0x82, made(2, &[0, 9]))]);
+    new.regions.extend([(0x80, made(4, &[6])), (0x82, made(3, &[7, 9]))]);
     new.regions.get_mut(&255).unwrap().0 = meta(6, 7, 3);
     let records = &mut new.allocations.as_mut().unwrap().0;
     records.remove(&0);
@@ -246,6 +281,10 @@ fn sample() -> (State, State, Vec<(u8, u32)>) {
         (6, 0),
         (6, 70_000),
         (8, 3),
+        (0x80, 6),
+        (0x81, 5),
+        (0x82, 0),
+        (0x82, 7),
     ];
     (old, new, places)
 }
@@ -308,7 +347,11 @@ fn a_change_of_any_other_field_fails() {
 /// that names the one for the other fails, whether the region is listed by its pages or as a whole.
 #[test]
 fn a_cap_of_another_size_with_the_same_pages_is_told_apart() {
-    let cap = |size: u64| Cap { size, pages: (0..3).map(|page| (page, lcg_page(page.into()))).collect() };
+    let cap = |size: u64| Cap {
+        size,
+        pages: (0..3).map(|page| (page, lcg_page(page.into()))).collect(),
+        ..Cap::default()
+    };
     let state = |size: Option<u64>| State {
         regions: size.map(|size| (2, (meta(4, 3, 0), cap(size * PAGE_BYTES)))).into_iter().collect(),
         allocations: Some(Allocations::default()),
@@ -387,19 +430,35 @@ fn malformed_proofs_are_refused_with_their_reason() {
     assert_eq!(refused(&far), TransitionError::Page { region: 1, page: 1 << 32 | 2, pages: 3 });
     assert_eq!(refused(&|proof| proof.regions.truncate(2)), TransitionError::Regions);
     assert_eq!(refused(&|proof| proof.regions.swap(3, 4)), TransitionError::Regions);
-    let same = RegionHeader { meta: meta(3, 3, 0), size: PAGE_BYTES, generator: None };
-    for header in [same, RegionHeader::ABSENT] {
+    let same = TransitionHeader { meta: meta(3, 3, 0), size: PAGE_BYTES, seed: 0, mode: 0 };
+    for header in [same, TransitionHeader::ABSENT] {
         let surplus = ChangedRegion { region: 100, old: header, new: header };
         let error = TransitionError::RegionUnchanged { region: 100 };
         assert_eq!(refused(&|proof| proof.regions.insert(5, surplus)), error);
     }
     let above = |proof: &mut TransitionProof| proof.regions.last_mut().unwrap().region = 256;
     assert_eq!(refused(&above), TransitionError::Region { region: 256 });
-    let kind = |change: &dyn Fn(&mut ChangedRegion) -> &mut RegionHeader| {
+    let kind = |change: &dyn Fn(&mut ChangedRegion) -> &mut TransitionHeader| {
         refused(&|proof| change(&mut proof.regions[0]).meta = meta(10, 5, 0))
     };
     let error = TransitionError::RegionKind { region: 1, kind: 10 };
     assert_eq!((kind(&|region| &mut region.old), kind(&|region| &mut region.new)), (error, error));
+    // What makes the pages of a Generative region is proven wherever it is listed, and no other region has it.
+    for (region, plain) in [(5, false), (6, true), (7, true)] {
+        let seed = |proof: &mut TransitionProof| proof.regions[region].old.seed += 1;
+        let mode = |proof: &mut TransitionProof| proof.regions[region].new.mode += 2;
+        let error = TransitionError::Generator { region: 0x80 + u8::try_from(region - 5).unwrap() };
+        assert_eq!(refused(&seed), if plain { TransitionError::OldRoot } else { error });
+        assert_eq!(refused(&mode), if region == 6 { error } else { TransitionError::NewRoot });
+    }
+    let seed = |proof: &mut TransitionProof| proof.regions[0].old.seed = 1;
+    assert_eq!(refused(&seed), TransitionError::Generator { region: 1 });
+    let plain = |proof: &mut TransitionProof| proof.regions[7].old.meta = meta(3, 3, 0);
+    assert_eq!(refused(&plain), TransitionError::Generator { region: 0x82 });
+    let unwritten = |proof: &mut TransitionProof| {
+        proof.changes.retain(|change| change.region != 0x80);
+    };
+    assert_eq!(refused(&unwritten), TransitionError::NewRoot);
     let odd = |proof: &mut TransitionProof| proof.regions[0].new.size = 4097;
     assert_eq!(refused(&odd), TransitionError::Layout(LayoutError::Size { size: 4097 }));
     let meta_alone = |proof: &mut TransitionProof| proof.regions[3].old.meta = 1;

@@ -87,8 +87,11 @@ fn trap_1_a_present_page_does_not_pass_for_a_zero_page() {
 
 #[test]
 fn trap_2_three_and_four_pages_with_one_pages_root() {
-    let pages =
-        |count: u64| Cap { size: count * PAGE_BYTES, pages: [(0, lcg_page(1)), (2, lcg_page(2))].into() };
+    let pages = |count: u64| Cap {
+        size: count * PAGE_BYTES,
+        pages: [(0, lcg_page(1)), (2, lcg_page(2))].into(),
+        ..Cap::default()
+    };
     let (three, four) = (pages(3), pages(4));
     let place = GeneralizedIndex::new(3).unwrap();
     assert_eq!(three.node_at(place), four.node_at(place));
@@ -115,8 +118,8 @@ fn trap_2_three_and_four_pages_with_one_pages_root() {
 fn trap_2_a_page_that_holds_page_leaves() {
     let pages: Vec<_> = (0..128).map(|page| (page, lcg_page(u64::from(page)))).collect();
     let leaves = pages.iter().map(|(_, page)| page_leaf(page)).collect::<Vec<_>>().concat();
-    let large = Cap { size: 128 * PAGE_BYTES, pages: pages.into_iter().collect() };
-    let small = Cap { size: PAGE_BYTES, pages: [(0, leaves.try_into().unwrap())].into() };
+    let large = Cap { size: 128 * PAGE_BYTES, pages: pages.into_iter().collect(), ..Cap::default() };
+    let small = Cap { size: PAGE_BYTES, pages: [(0, leaves.try_into().unwrap())].into(), ..Cap::default() };
     assert_eq!(
         large.node_at(GeneralizedIndex::new(3).unwrap()),
         small.node_at(GeneralizedIndex::new(3).unwrap())
@@ -304,7 +307,7 @@ fn trap_5_branches_of_another_length_than_the_depth() {
 #[test]
 fn regions_whose_caps_have_another_shape_are_refused() {
     for kind in [10, 255] {
-        let cap = Cap { size: PAGE_BYTES, pages: [(0, lcg_page(5))].into() };
+        let cap = Cap { size: PAGE_BYTES, pages: [(0, lcg_page(5))].into(), ..Cap::default() };
         let state = State { regions: [(0x80, (meta(kind, 1, 0), cap))].into(), ..State::default() };
         let address = 0x80 * REGION_BYTES;
         for claims in [[Claim::bytes(address, 1)], [Claim::region(0x80)]] {

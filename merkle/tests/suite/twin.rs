@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use travertine_merkle::layout::{PAGE_BYTES, StateField};
 use travertine_merkle::{
-    AllocationRecord, GeneralizedIndex, Hash, RegionHeader, StateTree, ZERO_HASH, ceil_log2, hash_pair,
-    merkleize, page_leaf, uint64_chunk, zero_hash,
+    AllocationRecord, GeneralizedIndex, Generator, Hash, RegionHeader, StateTree, ZERO_HASH, ceil_log2,
+    hash_pair, merkleize, page_leaf, uint64_chunk, zero_hash,
 };
 
 pub(crate) type Page = [u8; 4096];
 
 /// A cap as a map of its pages. Every node is computed anew when it is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Cap {
     pub(crate) size: u64,
     pub(crate) pages: BTreeMap<u32, Page>,
+    pub(crate) generator: Option<Generator>,
 }
 
 impl Cap {
@@ -42,6 +43,9 @@ impl Cap {
 
     /// The node at the end of a path from the cap's root; `false` is left.
     pub(crate) fn node(&self, path: &[bool]) -> Option<Hash> {
+        if let Some(generator) = self.generator {
+            return self.generative_node(generator, path);
+        }
         match path {
             [] => Some(hash_pair(&uint64_chunk(self.size), &self.pages_node(self.depth(), 0))),
             [false] => Some(uint64_chunk(self.size)),
@@ -73,16 +77,40 @@ impl Cap {
             return *zero_hash(height);
         }
         if height == 0 {
-            return page_leaf(&self.page(u32::try_from(first).unwrap()));
+            return self.leaf(u32::try_from(first).unwrap());
         }
         let half = first + (1 << (height - 1));
         hash_pair(&self.pages_node(height - 1, first), &self.pages_node(height - 1, half))
     }
 
+    /// A page's leaf. Of a generative cap the pages that it has are those that have been written.
+    pub(crate) fn leaf(&self, page: u32) -> Hash {
+        let content = page_leaf(&self.page(page));
+        match self.generator {
+            Some(_) if self.pages.contains_key(&page) => hash_pair(&content, &uint64_chunk(1)),
+            _ => content,
+        }
+    }
+
+    /// The node at the end of a path from the root of a generative cap, as far as the pages' leaves.
+    fn generative_node(&self, generator: Generator, path: &[bool]) -> Option<Hash> {
+        let fields = [
+            uint64_chunk(self.size),
+            self.pages_node(self.depth(), 0),
+            uint64_chunk(generator.seed),
+            uint64_chunk(generator.mode),
+        ];
+        match path {
+            [false, true, rest @ ..] if rest.len() <= self.depth() as usize => self.below_pages_root(rest),
+            _ if path.len() <= 2 => Some(over(&fields, path)),
+            _ => None,
+        }
+    }
+
     pub(crate) fn from_json(cap: &Value) -> Self {
         let page = |entry: &Value| (u32::try_from(entry[0].as_u64().unwrap()).unwrap(), content(&entry[1]));
         let size = cap["size"].as_u64().or_else(|| cap["size"].as_str()?.parse().ok()).unwrap();
-        Self { size, pages: cap["pages"].as_array().unwrap().iter().map(page).collect() }
+        Self { size, pages: cap["pages"].as_array().unwrap().iter().map(page).collect(), ..Self::default() }
     }
 
     /// The node at a generalized index of this cap's own tree.
@@ -232,7 +260,7 @@ impl StateTree for State {
         self.regions.get(&region).map(|(meta, cap)| RegionHeader {
             meta: *meta,
             size: cap.size,
-            generator: None,
+            generator: cap.generator,
         })
     }
 }

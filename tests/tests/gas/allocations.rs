@@ -20,7 +20,7 @@ impl AllocationPrices for Prices<'_> {
     fn growth(&self, kind: RegionKind, before: u64, after: u64) -> u64 {
         let Schedule { heap_plane, shared_plane, transient_plane, state_plane, .. } = *self.0;
         let (plane, square) = match kind {
-            RegionKind::Heap => (heap_plane, self.0.heap_plane_square_1024ths),
+            RegionKind::Heap | RegionKind::Generative => (heap_plane, self.0.heap_plane_square_1024ths),
             RegionKind::Shared => (shared_plane, self.0.shared_plane_square_1024ths),
             RegionKind::Transient => (transient_plane, self.0.transient_plane_square_1024ths),
             RegionKind::State => (state_plane, self.0.state_plane_square_1024ths),
@@ -52,6 +52,7 @@ impl Allocations {
                 continue;
             };
             twin.regions.insert(number, (region.kind(), planes));
+            twin.made.extend(region.cap().synthesis().map(|synthesis| (number, synthesis)));
             if recency > 0 {
                 recent.push((recency, number));
             }
@@ -91,7 +92,7 @@ impl Allocations {
         };
         let (allocation, touches) = match opcode {
             Opcode::M3Alloc => {
-                let request = AllocationRequest::from_registers(a, b, self.owner).ok()?;
+                let request = AllocationRequest::from_registers(a, b, before.parameters, self.owner).ok()?;
                 let searched = |further: u64| further * schedule.allocate_region;
                 match self.twin.allocate(&request, &prices) {
                     Ok((_, done)) => {

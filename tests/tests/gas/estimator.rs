@@ -19,6 +19,7 @@ const PLANE: u64 = 0x1_0000;
 const FIRST_OPENED: u64 = 0x10;
 /// Kind of the heap, without flags: a request of `m3.alloc`.
 const HEAP: u64 = 4;
+const GENERATIVE: u64 = 9;
 const A0: u8 = 10;
 const A1: u8 = 11;
 const A2: u8 = 12;
@@ -133,22 +134,7 @@ fn cases(opcode: Opcode) -> Vec<Case> {
             vec![case(OTHER, DATA, 8192, vec![share, touch(2, 2)]), refused]
         }
         GasClass::ReadRoot => vec![case(DATA, 2, 0, vec![itself, touch(0, 1)])],
-        // On the heap, which has no planes yet. In all other cases below the allocator refuses.
-        GasClass::Allocate => {
-            let allocate = Operation::Allocate {
-                bytes: 5000,
-                kind: PlaneKind::Heap,
-                planes_before: 0,
-                planes_after: 1,
-                extra_planes: 0,
-                further_regions: 0,
-            };
-            vec![
-                case(0, 5000, HEAP, vec![allocate]),
-                case(0, 0, HEAP, vec![itself]),
-                case(0, 1, 99, vec![itself]),
-            ]
-        }
+        GasClass::Allocate => allocations(&case),
         GasClass::Free => {
             let freed = case(0, 5000, 0, vec![Operation::Free { pages: 2 }]);
             vec![allocated(freed), case(0, DATA, 0, vec![itself])]
@@ -172,6 +158,42 @@ fn cases(opcode: Opcode) -> Vec<Case> {
         }
         _ => vec![case(DATA, DATA, 3, vec![itself])],
     }
+}
+
+/// On the heap, which has no planes yet; and of generative memory, with parameters in one page, across two, of no defined mode,
+/// and nowhere.
+fn allocations(case: &dyn Fn(u64, u64, u64, Vec<Operation>) -> Case) -> Vec<Case> {
+    let itself = Operation::of_class(GasClass::Allocate);
+
+    let allocate = Operation::Allocate {
+        bytes: 5000,
+        kind: PlaneKind::Heap,
+        planes_before: 0,
+        planes_after: 1,
+        extra_planes: 0,
+        further_regions: 0,
+    };
+    let made = Operation::Allocate {
+        bytes: 8192,
+        kind: PlaneKind::Generative,
+        planes_before: 0,
+        planes_after: 1,
+        extra_planes: 0,
+        further_regions: 0,
+    };
+    let read = Operation::Load { bytes: 16 };
+    let two_pages = Operation::Crossing { accesses: 1 };
+    let word = |address: u64| GENERATIVE | address << 24;
+    vec![
+        case(0, 8192, word(DATA + 0x5000), vec![made, read, touch(1, 0)]),
+        case(0, 8192, word(DATA + 0xff8), vec![made, read, touch(2, 0), two_pages]),
+        case(0, 8192, word(DATA), vec![itself, read, touch(1, 0)]),
+        case(0, 8191, word(DATA + 0x5000), vec![itself, read, touch(1, 0)]),
+        case(0, 8192, word(0), vec![itself]),
+        case(0, 5000, HEAP, vec![allocate]),
+        case(0, 0, HEAP, vec![itself]),
+        case(0, 1, 99, vec![itself]),
+    ]
 }
 
 /// The case, after as many bytes of the heap as a1 says were allocated: a1 is their address.

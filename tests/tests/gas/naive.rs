@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use travertine_gas::{Bill, Schedule};
+use travertine_memory::Mode;
 use travertine_opcodes::{Decoded, GasClass, Instruction, Opcode, decode};
 use travertine_vm::{Cpu, Machine, Outcome, TrapCause, numbers};
 
@@ -20,6 +21,9 @@ pub(crate) struct Before {
     pub(crate) instruction: Option<Instruction>,
     /// What a gather or scatter reads and writes one by one, if its list can be read.
     entries: Vec<Range>,
+    /// Where an allocation of generative memory reads its parameters, and what stands there if it can be read.
+    made_from: Option<Range>,
+    pub(crate) parameters: Option<[u64; 2]>,
 }
 
 impl Before {
@@ -32,7 +36,11 @@ impl Before {
         let decoded = read.ok().and_then(|()| decode(u32::from_le_bytes(bytes)).ok());
         let instruction = decoded.map(Decoded::instruction);
         let entries = instruction.map_or_else(Vec::new, |instruction| entries(machine, &cpu, instruction));
-        Self { cpu, instruction, entries }
+        let made_from = instruction.and_then(|instruction| made_from(&cpu, instruction));
+        let mut words = [[0; 8]; 2];
+        let read = made_from.and_then(|(address, _)| machine.peek(address, words.as_flattened_mut()).ok());
+        let parameters = read.map(|()| words.map(u64::from_le_bytes));
+        Self { cpu, instruction, entries, made_from, parameters }
     }
 
     /// The instruction, which there is, as it was carried out or charged.
@@ -59,33 +67,28 @@ pub(crate) struct Naive {
     schedule: Schedule,
     allocations: Allocations,
     reservation: Option<Range>,
-    /// Numbers of generative regions, and of their pages that earlier calls have written.
-    generative: BTreeSet<u64>,
-    stored: BTreeSet<u64>,
 }
 
 impl Naive {
     /// For a call of this machine that begins.
     pub(crate) fn of(machine: &Machine) -> Self {
-        let mut naive = Self {
-            schedule: Schedule::default(),
-            allocations: Allocations::of(machine),
-            reservation: None,
-            generative: BTreeSet::new(),
-            stored: BTreeSet::new(),
-        };
+        let mut naive =
+            Self { schedule: Schedule::default(), allocations: Allocations::of(machine), reservation: None };
         let regions = machine.state().memory().regions();
         for (number, region) in regions.filter(|(_, region)| region.cap().synthesis().is_some()) {
             let first_page = u64::from(number) << 20;
-            naive.generative.insert(number.into());
-            naive.stored.extend(region.cap().backing().pages().map(|(page, _)| first_page + u64::from(page)));
+            let twin = &mut naive.allocations.twin;
+            twin.made.extend(region.cap().synthesis().map(|synthesis| (number, synthesis)));
+            twin.stored.extend(region.cap().backing().pages().map(|(page, _)| first_page + u64::from(page)));
         }
         naive
     }
 
     /// What it costs to synthesize a page that the call has not touched.
     fn synthesis(&self, page: u64) -> u64 {
-        let is_made = self.generative.contains(&(page >> 20)) && !self.stored.contains(&page);
+        let twin = &self.allocations.twin;
+        let synthesis = twin.synthesis(page * PAGE_BYTES);
+        let is_made = synthesis.is_some_and(|made| made.mode == Mode::Vrns) && !twin.stored.contains(&page);
         u64::from(is_made) * self.schedule.page_synthesis
     }
 
@@ -109,6 +112,8 @@ impl Naive {
         bill.instructions = self.base(before.instruction());
         if before.opcode() == Opcode::Ecall {
             (bill.memory, bill.host) = self.host_call(before);
+        } else if let Some(range) = before.made_from {
+            bill = bill.and(self.generative(before, range));
         } else if let Some(more) = self.allocations.cost(&self.schedule, before) {
             // A compaction moves no bytes, all else ends a reservation.
             if !matches!(before.opcode(), Opcode::M3Compact | Opcode::M3Defrag) {
@@ -119,6 +124,16 @@ impl Naive {
             bill.memory = self.access(before) + self.bulk(before);
         }
         bill
+    }
+
+    /// What an allocation of generative memory costs beyond its base: its parameters are a load of 16 bytes, refused or not.
+    fn generative(&mut self, before: &Before, parameters: Range) -> Bill {
+        let instructions = self.schedule.load + (parameters.1 * self.schedule.load_byte_64ths).div_ceil(64);
+        let memory = self.crossing(parameters) + self.reads(&[parameters]);
+        let bill = Bill { instructions, memory, ..Bill::default() };
+        let Some(more) = self.allocations.cost(&self.schedule, before) else { return bill };
+        self.reservation = None;
+        bill.and(more)
     }
 
     fn base(&self, instruction: Instruction) -> u64 {
@@ -302,6 +317,12 @@ fn entries(machine: &Machine, cpu: &Cpu, instruction: Instruction) -> Vec<Range>
     }
     let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
     bytes.chunks(16).map(|entry| (word(&entry[..8]), word(&entry[8..]))).collect()
+}
+
+/// Where an allocation of generative memory reads its parameters.
+fn made_from(cpu: &Cpu, instruction: Instruction) -> Option<Range> {
+    let word = cpu.register(instruction.rs2).unwrap();
+    (instruction.opcode == Opcode::M3Alloc && word & 0xFF == 9).then_some((word >> 24, 16))
 }
 
 /// The numbers of the pages that a range touches.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+mod allocated;
 mod program;
 mod twin;
 
@@ -16,7 +17,7 @@ use travertine_vm::{Call, Engine, EngineKind, Machine, Outcome, Program, State};
 use twin::{REGIONS, Twin};
 
 /// Programs, and calls of each.
-const PROGRAMS: u64 = if cfg!(debug_assertions) { 6 } else { 40 };
+const PROGRAMS: u64 = if cfg!(debug_assertions) { 12 } else { 40 };
 const CALLS: u64 = 12;
 
 /// What the tests must have seen, or they have tested nothing.
@@ -147,5 +148,5 @@ fn generative_regions_are_as_bytes_that_were_there_from_the_beginning() {
     }
     let Tally { succeeded, failed, synthesized, zero_pages, restored, transitions } = tally;
     let all = [succeeded, failed, synthesized, zero_pages, restored, transitions];
-    assert!(all.iter().all(|&count| count >= PROGRAMS / 4), "{tally:?}");
+    assert!(all.iter().all(|&count| count >= PROGRAMS / 8), "{tally:?}");
 }

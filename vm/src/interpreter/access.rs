@@ -127,6 +127,6 @@ impl<H: Host + ?Sized> Run<'_, H> {
 
 /// Whether the bytes of an access that is allowed lie in two pages.
 #[inline]
-fn crosses_page(address: u64, width: u64) -> bool {
+pub(super) fn crosses_page(address: u64, width: u64) -> bool {
     address % PAGE_BYTES + width > PAGE_BYTES
 }

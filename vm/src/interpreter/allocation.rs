@@ -8,35 +8,51 @@ use log::debug;
 use travertine_gas::{Charge, Operation, PlaneKind};
 use travertine_memory::substrate::NodeField;
 use travertine_memory::{
-    Address, AllocationError, AllocationFailure, AllocationRequest, DEFAULT_COMPACTION_MOVES, PlaneChange,
-    Property, RegionKind,
+    Address, AllocationError, AllocationFailure, AllocationRequest, DEFAULT_COMPACTION_MOVES, LoadPlan,
+    PARAMETER_BYTES, PlaneChange, Property, RegionKind,
 };
 use travertine_merkle::layout::REGION_BYTES;
 
+use super::access::crosses_page;
 use super::{Run, Stop};
 use crate::code::Op;
 use crate::host::Host;
+use crate::outcome::TrapCause;
+
+/// The parameters of generative memory, which can be read and are not yet paid for.
+struct Parameters {
+    plan: LoadPlan,
+    cost: Charge,
+    /// Seed and mode.
+    words: [u64; 2],
+}
 
 impl<H: Host + ?Sized> Run<'_, H> {
-    /// `rd` = address of `rs1` new bytes, as `rs2` says: kind, flags << 8, region << 16.
+    /// `rd` = address of `rs1` new bytes, as `rs2` says: kind, flags << 8, region << 16, and of generative memory the address of
+    /// its parameters << 24.
     pub(super) fn allocate(&mut self, op: Op) -> Result<(), Stop> {
         let (bytes, word) = self.sources(op);
-        let request = AllocationRequest::from_registers(bytes, word, self.call.owner);
+        let parameters = self.parameters(op, word)?;
+        let read = parameters.as_ref().map_or(Charge::default(), |parameters| parameters.cost);
+        let words = parameters.as_ref().map(|parameters| parameters.words);
+        let request = AllocationRequest::from_registers(bytes, word, words, self.call.owner);
         let request = match request {
             Ok(request) => request,
-            Err(error) => return self.refuse(op, error),
+            Err(error) => {
+                return self.refuse_allocation(op, error, parameters, self.base_price(op).and(read));
+            }
         };
         // Finding frames takes time by their number.
         let bytes = if bytes <= REGION_BYTES { bytes } else { 0 };
-        self.afford(&self.cost(&allocation(bytes, 0)))?;
+        self.afford(&self.cost(&allocation(bytes, 0)).and(read))?;
         let plan = match self.call.memory.plan_allocation(&request, self.prices) {
             Ok(plan) => plan,
-            Err(AllocationFailure::Refused(error @ AllocationError::Exhausted { regions, .. })) => {
-                self.charge(self.cost(&allocation(0, u64::from(regions) - 1)))?;
-                self.finish(op, error.code().cast_unsigned());
-                return Ok(());
+            Err(AllocationFailure::Refused(error)) => {
+                let asked = if let AllocationError::Exhausted { regions, .. } = error { regions } else { 1 };
+                let cost = self.cost(&allocation(0, u64::from(asked) - 1)).and(read);
+                return self.refuse_allocation(op, error, parameters, cost);
             }
-            Err(failure) => return self.fail(op, failure),
+            Err(AllocationFailure::MissingPage(fault)) => return Err(Stop::Node(fault)),
         };
         let (kind, planes_before, planes_after) = planes(plan.planes());
         let extra_planes = plan.extra_planes();
@@ -49,7 +65,9 @@ impl<H: Host + ?Sized> Run<'_, H> {
             further_regions: plan.further_regions(),
         };
         let region = plan.address().region();
-        let gas = self.charge_in(region, self.cost(&operation).and(self.touch_cost(plan.touches())))?;
+        let cost = self.cost(&operation).and(self.touch_cost(plan.touches())).and(read);
+        let gas = self.charge_in(region, cost)?;
+        self.touch_parameters(parameters);
         let refunds = self.note_planes(plan.planes());
         self.call.statistics.allocations += 1;
         self.call.statistics.promotions += u64::from(extra_planes > 0);
@@ -66,6 +84,44 @@ impl<H: Host + ?Sized> Run<'_, H> {
         Ok(())
     }
 
+    /// What is read to make generative memory; nothing for memory of other kinds. What cannot be read is a load fault.
+    fn parameters(&mut self, op: Op, word: u64) -> Result<Option<Parameters>, Stop> {
+        let Some(address) = AllocationRequest::parameters_address(word) else { return Ok(None) };
+        let plan = match self.call.memory.plan_load(address, PARAMETER_BYTES) {
+            Ok(plan) => plan,
+            Err(fault) => return Err(self.access_fault(op, TrapCause::LoadFault, fault)),
+        };
+        let mut words = [[0; 8]; 2];
+        self.call.memory.peek(address, words.as_flattened_mut()).map_err(Stop::Node)?;
+        let crossing = u64::from(crosses_page(address, PARAMETER_BYTES));
+        let load = self.cost(&Operation::Load { bytes: PARAMETER_BYTES });
+        let crossing = self.cost(&Operation::Crossing { accesses: crossing });
+        let cost = load.and(self.touch_cost(plan.touches())).and(crossing);
+        Ok(Some(Parameters { plan, cost, words: words.map(u64::from_le_bytes) }))
+    }
+
+    /// From now on the call has touched the parameters, which are paid for.
+    fn touch_parameters(&mut self, parameters: Option<Parameters>) {
+        if let Some(Parameters { plan, .. }) = parameters {
+            let mut bytes = [0; 16];
+            self.call.memory.read(plan, &mut bytes);
+        }
+    }
+
+    /// An allocation is refused; to find that out has its cost.
+    fn refuse_allocation(
+        &mut self,
+        op: Op,
+        error: AllocationError,
+        parameters: Option<Parameters>,
+        cost: Charge,
+    ) -> Result<(), Stop> {
+        self.charge(cost)?;
+        self.touch_parameters(parameters);
+        self.finish(op, error.code().cast_unsigned());
+        Ok(())
+    }
+
     /// Frees the allocation that starts at `rs1`; `rd` = 0.
     pub(super) fn free(&mut self, op: Op) -> Result<(), Stop> {
         let (address, _) = self.sources(op);
@@ -76,9 +132,11 @@ impl<H: Host + ?Sized> Run<'_, H> {
         let cost = self.cost(&Operation::Free { pages: plan.pages() });
         let region = region_of(address);
         let gas = self.charge_in(region, cost.and(self.touch_cost(plan.touches())))?;
+        let refunds = plan.planes().map_or(0, |planes| self.note_planes(planes));
         self.call.statistics.frees += 1;
         self.call.memory.free(plan);
-        self.call.memory.count_node(region, &[(NodeField::Frees, 1), (NodeField::GasSpent, gas)]);
+        let fields = [(NodeField::Frees, 1), (NodeField::GasSpent, gas), (NodeField::Refunds, refunds)];
+        self.call.memory.count_node(region, &fields);
         self.changed(op, 0);
         Ok(())
     }
@@ -266,6 +324,7 @@ pub(crate) fn plane_kind(kind: RegionKind) -> PlaneKind {
         RegionKind::Shared => PlaneKind::Shared,
         RegionKind::Transient => PlaneKind::Transient,
         RegionKind::State => PlaneKind::State,
+        RegionKind::Generative => PlaneKind::Generative,
         // The allocator opens no others.
         _ => PlaneKind::Heap,
     }

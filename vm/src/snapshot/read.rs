@@ -190,7 +190,7 @@ impl CapReader<'_> {
         let Some(budget) = record.budget.as_ref() else { return Ok(built) };
         // The state's root does not commit to the ranges, and the program does not know the allocator's regions.
         let is_plain = built.flags() == 0 && built.page_ranges().is_none();
-        if !is_plain || built.permissions() != kind.default_permissions() {
+        if !is_plain || built.permissions() != kind.opened_permissions() {
             return Err(SnapshotError::ManagedRegion { region });
         }
         Ok(built.with_budget(FrameBudget { planes: budget.planes.to_native(), recency: budget.recency }))

@@ -17,6 +17,16 @@ use crate::assembler::*;
 const HEAP: u64 = 4;
 const READ_ONLY: u64 = 32;
 const TEMPORARY: u64 = 128;
+/// Parameters of generative memory, behind the numbers in the input of every script.
+const PARAMETERS: [[u64; 2]; 3] = [[7, 1], [8, 0], [9, 2]];
+const PARAMETERS_AT: u64 = 0x7_0001_0000 + NUMBERS_BYTES as u64;
+/// Bytes of the numbers and what follows them.
+const NUMBERS_BYTES: usize = 1024;
+
+/// The word of a request for memory that these parameters make.
+fn made_by(parameters: usize) -> u64 {
+    9 | (PARAMETERS_AT + 16 * parameters as u64) << 24
+}
 
 /// An operand of an instruction: a number, or what an earlier instruction has answered.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +70,10 @@ fn script(steps: &[Step]) -> (Program, Vec<u8>) {
     }
     let length = i32::try_from(8 * steps.len()).unwrap();
     code.extend([i(Opcode::Addi, A0, T1, 0), li(A1, length), ecall(0x1000)]);
-    (program(&code), numbers.into_iter().flat_map(u64::to_le_bytes).collect())
+    let mut input: Vec<u8> = numbers.into_iter().flat_map(u64::to_le_bytes).collect();
+    input.resize(NUMBERS_BYTES, 0);
+    input.extend(PARAMETERS.as_flattened().iter().flat_map(|word| word.to_le_bytes()));
+    (program(&code), input)
 }
 
 fn call(machine: &mut Machine, input: &[u8], gas: u64) -> Settlement {
@@ -208,6 +221,7 @@ fn plane_kind(kind: RegionKind) -> PlaneKind {
         RegionKind::Shared => PlaneKind::Shared,
         RegionKind::Transient => PlaneKind::Transient,
         RegionKind::State => PlaneKind::State,
+        RegionKind::Generative => PlaneKind::Generative,
         _ => PlaneKind::Heap,
     }
 }
@@ -245,7 +259,10 @@ impl Model {
     fn step(&mut self, opcode: Opcode, a: u64, b: u64) -> Option<u64> {
         match opcode {
             Opcode::M3Alloc => {
-                let request = AllocationRequest::from_registers(a, b, self.owner).ok()?;
+                let address = AllocationRequest::parameters_address(b);
+                let parameters =
+                    address.map(|at| PARAMETERS[usize::try_from(at - PARAMETERS_AT).unwrap() / 16]);
+                let request = AllocationRequest::from_registers(a, b, parameters, self.owner).ok()?;
                 let plan = self.memory.plan_allocation(&request, &self.prices).ok()?;
                 let planes = plan.planes();
                 let operation = Operation::Allocate {
@@ -261,7 +278,7 @@ impl Model {
             }
             Opcode::M3Free => {
                 let plan = self.memory.plan_free(a, &self.owner).ok()?;
-                self.pay(&Operation::Free { pages: plan.pages() }, None);
+                self.pay(&Operation::Free { pages: plan.pages() }, plan.planes());
                 self.memory.free(plan);
                 Some(0)
             }
@@ -299,8 +316,8 @@ impl Model {
 
 fn any_step() -> impl Strategy<Value = (Opcode, u64, u64)> {
     let size = prop_oneof![1..3000_u64, (1..100_u64).prop_map(|pages| pages * 4096)];
-    let word =
-        prop_oneof![4 => Just(HEAP), 1 => prop::sample::select(vec![3, 6, 7, HEAP | 4 << 8, HEAP | 1 << 8])];
+    let word = prop_oneof![4 => Just(HEAP), 1 => prop::sample::select(vec![3, 6, 7, HEAP | 4 << 8, HEAP | 1 << 8]),
+            1 => (0..PARAMETERS.len()).prop_map(made_by)];
     prop_oneof![
         6 => (size.clone(), word).prop_map(|(size, word)| (Opcode::M3Alloc, size, word)),
         4 => any::<u64>().prop_map(|pick| (Opcode::M3Free, pick, 0)),

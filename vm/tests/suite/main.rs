@@ -4,6 +4,7 @@ mod allocation;
 mod assembler;
 mod engines;
 mod execution;
+mod generative;
 mod host;
 mod lifecycle;
 mod snapshot;

@@ -7,8 +7,8 @@ use serde::Serialize;
 use travertine_memory::Address;
 use travertine_merkle::layout::{PAGE_BYTES, REGION_BYTES};
 use travertine_merkle::{
-    AllocationRecord, ChangedRecord, ChangedRegion, Hash, PageChange, RegionHeader, StateCounts,
-    TransitionError, TransitionProof, ZERO_HASH,
+    AllocationRecord, ChangedRecord, ChangedRegion, Hash, PageChange, StateCounts, TransitionError,
+    TransitionHeader, TransitionProof, ZERO_HASH,
 };
 
 use super::question::Refusal;
@@ -72,7 +72,7 @@ pub(super) fn prove_transition(
         TransitionError::OtherNewRoot => Refusal::OtherNewRoot(proof.new_root),
         error => Refusal::Transition(error),
     })?;
-    let is_generative = |region: &&ChangedRegion| region.new.is_generative();
+    let is_generative = |it: &&ChangedRegion| it.old.is_generative() || it.new.is_generative();
     let generative: Vec<u64> =
         proof.regions.iter().filter(is_generative).map(|region| region.region).collect();
     // Both numbers are within their limits: the proof is verified.
@@ -98,8 +98,9 @@ pub(super) fn prove_transition(
 }
 
 fn region(change: &ChangedRegion) -> RegionChangeReport {
-    let header =
-        |header| Some(header).filter(|header| *header != RegionHeader::ABSENT).map(RegionReport::from);
+    let header = |listed: TransitionHeader| {
+        (listed != TransitionHeader::ABSENT).then(|| RegionReport::from(listed.header()))
+    };
     RegionChangeReport { region: change.region, old: header(change.old), new: header(change.new) }
 }
 

@@ -4,16 +4,17 @@ use alloc::vec::Vec;
 
 use super::{
     CHANGES_LIMIT, ChangedRecord, ChangedRegion, PageChange, RECORDS_LIMIT, REGIONS_LIMIT, StateCounts,
-    TRANSITION_VERSION, TransitionProof,
+    TRANSITION_VERSION, TransitionHeader, TransitionProof,
 };
 use crate::allocation::AllocationRecord;
 use crate::hash::Hash;
-use crate::leaf::RegionHeader;
 use crate::proof::container::{self, OFFSET_BYTES, Reader, hash_at, word_at};
 use crate::proof::{DecodeError, LimitError, NODES_LIMIT};
 
 const COUNTS_BYTES: usize = 3 * 8;
-const REGION_BYTES: usize = 5 * 8;
+/// Meta, size, seed and mode.
+const HEADER_BYTES: usize = 4 * 8;
+const REGION_BYTES: usize = 8 + 2 * HEADER_BYTES;
 const CHANGE_BYTES: usize = 2 * 8 + 2 * NODE_BYTES;
 /// An allocation record: six integers and two roots.
 const RECORD_BYTES: usize = 6 * 8 + 2 * NODE_BYTES;
@@ -37,7 +38,8 @@ impl TransitionProof {
     /// [`LimitError`] if a list is longer than the format allows.
     pub fn encode(&self) -> Result<Vec<u8>, LimitError> {
         self.check_limits()?;
-        let region = |it: &ChangedRegion| [it.region, it.old.meta, it.old.size, it.new.meta, it.new.size];
+        let header = |it: TransitionHeader| [it.meta, it.size, it.seed, it.mode];
+        let region = |it: &ChangedRegion| [&[it.region], &header(it.old)[..], &header(it.new)].concat();
         let regions = self.regions.iter().flat_map(region).flat_map(u64::to_le_bytes).collect();
         let mut changes = Vec::with_capacity(self.changes.len() * CHANGE_BYTES);
         for PageChange { region, page, old, new } in &self.changes {
@@ -93,9 +95,13 @@ fn decode_counts(fields: &mut Reader<'_>) -> Result<StateCounts, DecodeError> {
 }
 
 fn decode_region(bytes: &[u8; REGION_BYTES]) -> ChangedRegion {
-    let header =
-        |at| RegionHeader { meta: word_at(bytes, at), size: word_at(bytes, at + 8), generator: None };
-    ChangedRegion { region: word_at(bytes, 0), old: header(8), new: header(24) }
+    let header = |at| TransitionHeader {
+        meta: word_at(bytes, at),
+        size: word_at(bytes, at + 8),
+        seed: word_at(bytes, at + 16),
+        mode: word_at(bytes, at + 24),
+    };
+    ChangedRegion { region: word_at(bytes, 0), old: header(8), new: header(8 + HEADER_BYTES) }
 }
 
 fn decode_change(bytes: &[u8; CHANGE_BYTES]) -> PageChange {

@@ -4,16 +4,18 @@
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-use super::{ChangedRegion, Leaf, PageChange, StateCounts, TransitionError, TransitionProof};
+use super::{
+    ChangedRegion, Leaf, PageChange, StateCounts, TransitionError, TransitionHeader, TransitionProof,
+};
 use crate::allocation::AllocationRecord;
 use crate::hash::{Hash, ZERO_HASH};
 use crate::layout::{self, ALLOCATIONS_LIMIT, CapLayout, LayoutError, StateField};
-use crate::leaf::{RegionHeader, cap_root, region_leaf};
+use crate::leaf::{cap_root, generative_cap_root, region_leaf};
 use crate::merkleize::{merkleize_sparse, uint64_chunk};
 
 impl TransitionProof {
     /// The leaves of the multiproof, strictly descending: what the states count, the changed slots, and of each region meta,
-    /// size and changed pages, or its leaf if its cap is another one.
+    /// size, of a Generative one seed and mode, and changed pages; or its leaf if its pages lie in other places.
     pub(super) fn leaves(&self) -> Result<Vec<Leaf>, TransitionError> {
         let mut leaves =
             Vec::with_capacity(3 + self.records.len() + 2 * self.regions.len() + self.changes.len());
@@ -75,8 +77,8 @@ impl TransitionProof {
     }
 }
 
-/// Adds the leaves of a region. Where both states have a cap of one size, pages lie in the same places of both trees. Else
-/// the region's own leaf is computed from all pages that are not zero.
+/// Adds the leaves of a region. Where both states have a cap of one size and form, pages lie in the same places of both trees.
+/// Else the region's own leaf is computed from all pages whose leaves are not zero.
 fn push_region(
     leaves: &mut Vec<Leaf>,
     region: &ChangedRegion,
@@ -89,11 +91,19 @@ fn push_region(
     if old == new && changes.is_empty() {
         return Err(TransitionError::RegionUnchanged { region: number });
     }
-    let is_generative = old.is_generative();
-    if let (Some(cap), true) = (old_cap, old.size == new.size && is_generative == new.is_generative()) {
-        let size = if is_generative { layout::generative_integers(number)[0] } else { layout::size(number) };
-        leaves.push((layout::meta(number), [old.meta, new.meta].map(uint64_chunk)));
-        leaves.push((size, [old.size, new.size].map(uint64_chunk)));
+    if let (Some(cap), true) = (old_cap, region.keeps_places()) {
+        let mut integer = |place, value: fn(TransitionHeader) -> u64| {
+            leaves.push((place, [old, new].map(|header| uint64_chunk(value(header)))));
+        };
+        integer(layout::meta(number), |header| header.meta);
+        if old.is_generative() {
+            let [size, seed, mode] = layout::generative_integers(number);
+            integer(size, |header| header.size);
+            integer(seed, |header| header.seed);
+            integer(mode, |header| header.mode);
+        } else {
+            integer(layout::size(number), |header| header.size);
+        }
         for change in changes {
             if change.old == change.new {
                 return Err(unchanged(change));
@@ -102,9 +112,6 @@ fn push_region(
             leaves.push((page.ok_or_else(|| no_page(change, cap.pages()))?, [change.old, change.new]));
         }
         return Ok(());
-    }
-    if is_generative || new.is_generative() {
-        return Err(TransitionError::GenerativeCap { region: number });
     }
     if let Some(change) = changes.iter().find(|change| change.old == ZERO_HASH && change.new == ZERO_HASH) {
         return Err(unchanged(change));
@@ -116,19 +123,23 @@ fn push_region(
 }
 
 /// The places of the region's pages, if it is present.
-fn present_cap(region: u8, header: RegionHeader) -> Result<Option<CapLayout>, TransitionError> {
-    if header == RegionHeader::ABSENT {
+fn present_cap(region: u8, listed: TransitionHeader) -> Result<Option<CapLayout>, TransitionError> {
+    if listed == TransitionHeader::ABSENT {
         return Ok(None);
     }
+    let header = listed.header();
     if !header.has_known_cap() {
         return Err(TransitionError::RegionKind { region, kind: header.kind() });
+    }
+    if listed != header.into() {
+        return Err(TransitionError::Generator { region });
     }
     Ok(Some(header.cap_layout(region)?))
 }
 
-/// The leaf of a region, of which `changes` has all pages that are not zero.
+/// The leaf of a region, of which `changes` has all pages whose leaves are not zero.
 fn whole_leaf(
-    header: RegionHeader,
+    header: TransitionHeader,
     cap: Option<CapLayout>,
     changes: &[PageChange],
     leaf: impl Fn(&PageChange) -> Hash,
@@ -139,9 +150,13 @@ fn whole_leaf(
         let page = u32::try_from(change.page).ok().filter(|page| *page < count);
         pages.push((page.ok_or_else(|| no_page(change, count))?, leaf(change)));
     }
-    Ok(cap.map_or(ZERO_HASH, |cap| {
-        region_leaf(header.meta, &cap_root(header.size, &merkleize_sparse(pages, cap.depth())))
-    }))
+    let Some(cap) = cap else { return Ok(ZERO_HASH) };
+    let pages = merkleize_sparse(pages, cap.depth());
+    let root = match header.header().generator {
+        None => cap_root(header.size, &pages),
+        Some(generator) => generative_cap_root(header.size, &pages, generator),
+    };
+    Ok(region_leaf(header.meta, &root))
 }
 
 fn unchanged(&PageChange { region, page, .. }: &PageChange) -> TransitionError {

@@ -20,11 +20,11 @@ use crate::allocation::AllocationRecord;
 use crate::gindex::GeneralizedIndex;
 use crate::hash::{Hash, hash_pair};
 use crate::layout::REGIONS;
-use crate::leaf::RegionHeader;
+use crate::leaf::{Generator, RegionHeader};
 
 /// The version of the format of transition proofs. Bits 32 and up tell the kinds of proofs apart: memory proofs have 0
 /// there.
-pub const TRANSITION_VERSION: u64 = 1 << 32 | 2;
+pub const TRANSITION_VERSION: u64 = 1 << 32 | 3;
 /// Page changes in a proof at most.
 pub const CHANGES_LIMIT: usize = 1 << 20;
 /// Changed allocation records in a proof at most.
@@ -57,16 +57,61 @@ pub struct PageChange {
     pub new: Hash,
 }
 
-/// A region that changes: its header, or pages in it. An absent one has a header of zeros. The headers have no `generator`: that of
-/// a Generative region lies below a helper, so it is the same in both states.
+/// A region that changes: its header, or pages in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangedRegion {
     /// The region's number.
     pub region: u64,
     /// Its header in the old state.
-    pub old: RegionHeader,
+    pub old: TransitionHeader,
     /// Its header in the new state.
-    pub new: RegionHeader,
+    pub new: TransitionHeader,
+}
+
+impl ChangedRegion {
+    /// Whether both states have pages of this region, in the same places of the tree.
+    fn keeps_places(&self) -> bool {
+        self.old.size != 0
+            && self.old.size == self.new.size
+            && self.old.is_generative() == self.new.is_generative()
+    }
+}
+
+/// What a state says of a region besides its pages: a [`RegionHeader`] as a transition proof has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TransitionHeader {
+    /// [`RegionHeader::meta`].
+    pub meta: u64,
+    /// [`RegionHeader::size`].
+    pub size: u64,
+    /// [`Generator::seed`] of a Generative region, else 0.
+    pub seed: u64,
+    /// [`Generator::mode`] of a Generative region, else 0.
+    pub mode: u64,
+}
+
+impl TransitionHeader {
+    /// That of a region which is absent.
+    pub const ABSENT: Self = Self { meta: 0, size: 0, seed: 0, mode: 0 };
+
+    /// The region's header, whether there is one or not. Of a region that is not Generative seed and mode are left out.
+    pub fn header(&self) -> RegionHeader {
+        let header = RegionHeader { meta: self.meta, size: self.size, generator: None };
+        let generator = Generator { seed: self.seed, mode: self.mode };
+        RegionHeader { generator: header.is_generative().then_some(generator), ..header }
+    }
+
+    /// Whether the region is Generative.
+    pub fn is_generative(&self) -> bool {
+        self.header().is_generative()
+    }
+}
+
+impl From<RegionHeader> for TransitionHeader {
+    fn from(RegionHeader { meta, size, generator }: RegionHeader) -> Self {
+        let Generator { seed, mode } = generator.unwrap_or(Generator { seed: 0, mode: 0 });
+        Self { meta, size, seed, mode }
+    }
 }
 
 /// A slot of the list of allocations that changes. A free one has [`AllocationRecord::FREE`].

@@ -7,13 +7,13 @@ use thiserror::Error;
 
 use super::{
     CHANGES_LIMIT, ChangedRecord, ChangedRegion, PageChange, RECORDS_LIMIT, StateCounts, TRANSITION_VERSION,
-    TransitionError, TransitionProof,
+    TransitionError, TransitionHeader, TransitionProof,
 };
 use crate::allocation::AllocationRecord;
 use crate::gindex::{GeneralizedIndex, GindexError};
 use crate::hash::{Hash, ZERO_HASH};
 use crate::layout::{self, CapLayout, LayoutError, StateField};
-use crate::leaf::{PaddingError, RegionHeader, decode_uint64_chunk};
+use crate::leaf::{PaddingError, decode_uint64_chunk};
 use crate::multiproof::{MultiproofError, helper_indices};
 use crate::proof::{LimitError, NODES_LIMIT};
 use crate::state::StateTree;
@@ -62,8 +62,8 @@ impl TransitionProof {
     /// allocations, and of the count of settlements. Pages that are the same in both states are left out; regions and records
     /// that change are found by themselves, at a cost that follows their number.
     ///
-    /// If a region is absent in one of the states, or has another size in it, all of its pages that are not zero must be
-    /// named, in whichever of the states.
+    /// If a region is absent in one of the states, has another size in it, or is Generative in one alone, all of its pages whose
+    /// leaves are not zero must be named, in whichever of the states.
     ///
     /// # Errors
     /// [`ProveTransitionError::OtherChanges`] if the states differ in more; [`ProveTransitionError::Limit`] if more changes
@@ -120,10 +120,10 @@ impl TransitionProof {
                 Err(ProveTransitionError::RegionAbsent { region })
             };
         }
-        // Of a Generative region seed and mode lie below a helper: they are the same in both states.
-        let listed = |header: RegionHeader| RegionHeader { generator: None, ..header };
-        let [old_header, new_header] = headers.map(|header| header.map_or(RegionHeader::ABSENT, listed));
-        let is_whole = old_header.size != new_header.size;
+        let [old_header, new_header] =
+            headers.map(|header| header.map_or(TransitionHeader::ABSENT, TransitionHeader::from));
+        let changed = ChangedRegion { region: region.into(), old: old_header, new: new_header };
+        let is_whole = !changed.keeps_places();
         let before = self.changes.len();
         for &(_, page) in pages {
             let leaves = [page_leaf(old, region, page)?, page_leaf(new, region, page)?];
@@ -137,7 +137,7 @@ impl TransitionProof {
             }
         }
         if self.changes.len() > before || old_header != new_header {
-            self.regions.push(ChangedRegion { region: region.into(), old: old_header, new: new_header });
+            self.regions.push(changed);
         }
         Ok(())
     }

@@ -45,11 +45,9 @@ pub enum TransitionError {
         /// Its kind.
         kind: u8,
     },
-    /// A Generative region appears, vanishes or has another size: seed and mode are no part of a proof.
-    #[error(
-        "region {region:#04x} is Generative and appears, vanishes or has another size: this cannot be proven"
-    )]
-    GenerativeCap {
+    /// A region that is not Generative has a seed or a mode.
+    #[error("region {region:#04x} is not Generative and is listed with a seed or a mode")]
+    Generator {
         /// The region.
         region: u8,
     },
