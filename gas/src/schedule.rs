@@ -75,23 +75,23 @@ schedule! {
     /// An integer operation on registers.
     arithmetic: Base 1, 3;
     /// A count of the bits that are set, or `orc.b`.
-    bit_count: Base 4;
+    bit_count: Base 5;
     /// A multiplication.
     multiply: Base 2;
     /// A division or remainder.
-    divide: Base 4;
+    divide: Base 6;
     /// A load.
     load: Base 2, 10;
     /// Each byte of a load, in 64ths.
     load_byte_64ths: Part 0, 128;
     /// A store.
-    store: Base 2, 15;
+    store: Base 3, 15;
     /// Each byte of a store, in 64ths.
     store_byte_64ths: Part 0, 128;
     /// A conditional branch, taken or not.
-    branch: Base 4;
+    branch: Base 5;
     /// An unconditional jump to an offset.
-    jump: Base 1;
+    jump: Base 2;
     /// An unconditional jump to a register's value.
     jump_register: Base 2;
     /// An atomic memory operation.
@@ -101,38 +101,38 @@ schedule! {
     /// `ecall` and `ebreak` themselves; what is called is charged on top.
     system: Base 2;
     /// A load, store, atomic or root whose bytes lie in two pages, beyond its base.
-    page_crossing: Part 130, 0;
+    page_crossing: Part 260, 0;
     /// Each byte of a load or store through the second view of the substrate's segment.
     view_byte: Part 14;
     /// The first load from a page in a call.
-    page_first_read: Part 600, 0;
+    page_first_read: Part 1000, 0;
     /// The first store to a page in a call: its copy, and its hashing at settle.
-    page_first_write: Part 6000, 0;
+    page_first_write: Part 8500, 0;
     /// The synthesis of a page of generative memory that nobody has written, when a call touches it first. It is that of the
     /// slowest form that nodes may use.
     page_synthesis: Part 24500, 0;
     /// A copy.
-    copy: Base 200, 25;
+    copy: Base 330, 25;
     /// Each byte of a copy, in 64ths.
     copy_byte_64ths: Part 3, 128;
     /// A fill.
-    fill: Base 150;
+    fill: Base 320;
     /// Each byte of a fill, in 64ths.
     fill_byte_64ths: Part 2;
     /// A gather.
-    gather: Base 250;
-    /// Each entry of a gather, and each byte of an access through the second view of the substrate's segment.
-    gather_entry: Part 130;
+    gather: Base 375;
+    /// Each entry of a gather.
+    gather_entry: Part 200;
     /// Each byte of a gather, in 64ths.
     gather_byte_64ths: Part 2;
     /// A scatter.
-    scatter: Base 280;
+    scatter: Base 330;
     /// Each entry of a scatter.
-    scatter_entry: Part 130;
+    scatter_entry: Part 200;
     /// Each byte of a scatter, in 64ths.
     scatter_byte_64ths: Part 2;
     /// A share.
-    share: Base 150;
+    share: Base 120;
     /// Each page of a share, its part of the settling included.
     share_page: Part 350;
     /// Each change of region in a bulk operation.
@@ -140,7 +140,7 @@ schedule! {
     /// Each change of plane within a region in a bulk operation.
     plane_change: Part 0;
     /// An allocation, with its record's part of the settling.
-    allocate: Base 700, 20;
+    allocate: Base 550, 20;
     /// Each byte of an allocation, in 64ths.
     allocate_byte_64ths: Part 0, 64;
     /// Each page that an allocation needs, or begins.
@@ -150,27 +150,27 @@ schedule! {
     /// Each plane beyond the first that an allocation is promoted over.
     promotion_plane: Part 100, 100;
     /// A release, with its record's part of the settling.
-    free: Base 600, 5;
+    free: Base 400, 5;
     /// Each whole page that a release makes empty.
     free_page: Part 10, 0;
     /// The size of an allocation.
-    size: Base 120, 5;
+    size: Base 100, 5;
     /// A property of what lies at an address.
-    query: Base 180, 8;
+    query: Base 110, 8;
     /// The address of a handle.
-    resolve: Base 90;
+    resolve: Base 65;
     /// A resize, with its record's part of the settling.
-    resize: Base 800;
+    resize: Base 600;
     /// Each whole page that a resize moves or makes empty.
-    resize_page: Part 150;
+    resize_page: Part 250;
     /// A compaction.
     compact: Base 1400, 50;
     /// Each frame that a compaction moves.
-    compact_frame: Part 600, 2048;
+    compact_frame: Part 800, 2048;
     /// Each plane that a compaction looks at.
-    compact_plane: Part 700, 0;
+    compact_plane: Part 1400, 0;
     /// Each run of frames in a record that a compaction writes anew, with its part of the settling.
-    compact_run: Part 450, 0;
+    compact_run: Part 560, 0;
     /// Growth by a plane of heap.
     heap_plane: Part 2000, 0;
     /// The square of the planes of heap, in 1024ths.
@@ -192,19 +192,19 @@ schedule! {
     /// The refund counter.
     read_refund: Base 70;
     /// The root of a region.
-    read_root: Base 330;
+    read_root: Base 460;
     /// The end of a call.
     halt: Base 2, 1;
     /// Any host call but `log`.
-    host_call: Part 110;
+    host_call: Part 125;
     /// Each byte that it moves, in 64ths.
     host_byte_64ths: Part 8;
     /// An event, with its part of the receipt.
-    log: Part 295;
+    log: Part 390;
     /// Each byte of its data, in 64ths.
-    log_byte_64ths: Part 19;
+    log_byte_64ths: Part 28;
     /// Each of its topics.
-    log_topic: Part 25;
+    log_topic: Part 50;
 }
 
 /// A schedule that is known by a name.
