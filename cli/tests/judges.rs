@@ -197,6 +197,17 @@ fn random_input(contract: &str, call: u64, random: &mut Random) -> String {
             ]);
             format!("01{}{}{text}", amount(random.below(6)), &amount(length)[..4])
         }
+        // A moon is discovered, drilled on twice, and left.
+        "landmap" => {
+            let arguments = |arguments: &[u64]| -> String {
+                arguments.iter().map(|&argument| amount(argument)[..4].to_owned()).collect()
+            };
+            match call % 4 {
+                0 => format!("07{}", arguments(&[random.below(1 << 15), 1])),
+                3 => format!("0a{}", arguments(&[0, 0])),
+                _ => format!("08{}", arguments(&[0, random.below(1 << 14), random.below(1 << 16)])),
+            }
+        }
         _ => String::new(),
     }
 }
@@ -328,11 +339,11 @@ fn has_zero_page(proof: &MemoryProof) -> bool {
 // ---- Transitions of calls that allocate ----------------------------------------------------------------------------
 
 /// What the judges are asked about a call: its transition, the same with a bit flipped, and the way back.
-fn transition_cases(sandbox: &Sandbox, call: u64, random: &mut Random) -> Vec<Case> {
-    let name = format!("{call}.transition");
-    sandbox.write("input", &hex::decode(random_input("ledger", call, random)).expect("hexadecimal"));
-    let program = contract("ledger");
-    let run = ["run", text(&program), "--state", "transitions", "--input", "@input", "--transition", &name];
+fn transition_cases(sandbox: &Sandbox, called: &str, call: u64, random: &mut Random) -> Vec<Case> {
+    let name = format!("{called}-{call}.transition");
+    sandbox.write("input", &hex::decode(random_input(called, call, random)).expect("hexadecimal"));
+    let (program, state) = (contract(called), format!("{called}-transitions"));
+    let run = ["run", text(&program), "--state", &state, "--input", "@input", "--transition", &name];
     let report = sandbox.run(run.into_iter().chain(["--json"])).expect(0).json();
     let [old, new] = ["old_root", "new_root"].map(|root| string(&report, root)[2..].to_owned());
     let proof = sandbox.read(&name);
@@ -349,7 +360,7 @@ fn transition_cases(sandbox: &Sandbox, call: u64, random: &mut Random) -> Vec<Ca
         let at = 136 + index(proof.len() - 136, random);
         flipped[at] ^= 1 << random.below(8);
         let name = format!("{name}, flip {flip} in byte {at}");
-        let file = format!("{call}-{flip}.transition");
+        let file = format!("{called}-{call}-{flip}.transition");
         sandbox.write(&file, &flipped);
         cases.push(Case { name, question: question(&file, &old, &new), accept: false });
     }
@@ -364,7 +375,13 @@ fn judges_accept_the_transitions_of_calls_that_allocate_and_refuse_altered_ones(
     }
     let sandbox = Sandbox::new();
     let mut random = Random::new(0x7_1a45);
-    let cases: Vec<Case> = (0..20).flat_map(|call| transition_cases(&sandbox, call, &mut random)).collect();
+    let calls =
+        [("ledger", 20), ("landmap", 8)].map(|(called, calls)| (0..calls).map(move |call| (called, call)));
+    let cases: Vec<Case> = calls
+        .into_iter()
+        .flatten()
+        .flat_map(|(called, call)| transition_cases(&sandbox, called, call, &mut random))
+        .collect();
     for (judge, libraries) in judges {
         judge.hear(&libraries, &cases);
     }

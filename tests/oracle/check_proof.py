@@ -176,9 +176,9 @@ def prove_allocation(leaf, slot, _):
 
 # ---- Transitions -----------------------------------------------------------------------------------
 
-TRANSITION_VERSION = 2**32 + 2
+TRANSITION_VERSION = 2**32 + 3
 REGIONS_LIMIT, CHANGES_LIMIT, RECORDS_LIMIT, NODES_LIMIT = 2**8, 2**20, 2**17, 2**20
-ABSENT, FREE = (0, 0), bytes(112)
+ABSENT, FREE = (0, 0, 0, 0), bytes(112)
 
 
 def pair_hash(left, right):
@@ -222,7 +222,7 @@ def decode_transition(proof):
     ends = offsets[1:] + [len(proof)]
     demand(offsets[0] == 136 and all(a <= b for a, b in zip(offsets, ends)), "bad offsets")
     lists = [proof[start:end] for start, end in zip(offsets, ends)]
-    regions = [struct.unpack("<5Q", region) for region in split(lists[0], 40, "regions")]
+    regions = [struct.unpack("<9Q", region) for region in split(lists[0], 72, "regions")]
     changes = [struct.unpack("<QQ32s32s", change) for change in split(lists[1], 80, "changes")]
     records = [struct.unpack("<Q112s112s", record) for record in split(lists[2], 232, "records")]
     helpers = split(lists[3], CHUNK, "helpers")
@@ -243,34 +243,42 @@ def decode_transition(proof):
     demand(all(length <= ALLOCATIONS_LIMIT for _, _, length in counts), "an impossible length")
     for region, *header in regions:
         own = [change[1:] for change in changes if change[0] == region]
-        leaves |= region_leaves(region, tuple(header[:2]), tuple(header[2:]), own)
+        leaves |= region_leaves(region, tuple(header[:4]), tuple(header[4:]), own)
     return old_root, new_root, leaves, helpers, (len(regions), len(changes), len(records))
 
 
 def region_leaves(region, old, new, changes):
-    """The pairs of leaves of a region with these headers; changes are page, old leaf, new leaf."""
+    """The pairs of leaves of a region with these headers (meta, size, seed, mode); changes are page, old leaf, new leaf."""
     demand(region < 256, "no such region")
     demand(old != new or changes, "a region does not change")
-    for meta, size in {old, new} - {ABSENT}:
-        demand(meta & 0xFF < GENERATIVE, "a kind whose cap has another shape")
+    for meta, size, *generator in {old, new} - {ABSENT}:
+        demand(meta & 0xFF <= GENERATIVE, "a kind that is not defined")
+        demand(meta & 0xFF == GENERATIVE or generator == [0, 0], "a generator of a region that has none")
         demand(PAGE <= size <= REGION and size % PAGE == 0, "an impossible size")
     index = 9 * 256 + region
     depth = lambda size: (size // PAGE - 1).bit_length()
-    if old[1] == new[1] and old != ABSENT:
+    is_generative = [header[0] & 0xFF == GENERATIVE for header in (old, new)]
+    if old[1] == new[1] and ABSENT not in (old, new) and is_generative[0] == is_generative[1]:
         cap = 2 * index + 1
-        leaves = {2 * index: (chunk(old[0]), chunk(new[0])), 2 * cap: (chunk(old[1]),) * 2}
+        places = [2 * index, 4 * cap, 4 * cap + 2, 4 * cap + 3] if is_generative[0] else [2 * index, 2 * cap]
+        leaves = {place: (chunk(before), chunk(after)) for place, before, after in zip(places, old, new)}
         for page, before, after in changes:
             demand(before != after, "a page does not change")
             demand(page < old[1] // PAGE, "a page behind the end")
-            leaves[(2 * cap + 1 << depth(old[1])) + page] = (before, after)
+            leaves[(places[1] + 1 << depth(old[1])) + page] = (before, after)
         return leaves
     demand(all(change[1:] != (ZERO, ZERO) for change in changes), "a page of nothing")
     sides = []
-    for side, (meta, size) in enumerate([old, new]):
+    for side, (meta, size, seed, mode) in enumerate([old, new]):
         pages = {change[0]: change[1 + side] for change in changes if change[1 + side] != ZERO}
         demand(all(page < size // PAGE for page in pages), "a page behind the end")
-        cap = (meta, size) != ABSENT and pair_hash(chunk(size), sparse_root(pages, depth(size)))
-        sides.append(pair_hash(chunk(meta), cap) if cap else ZERO)
+        if size == 0:
+            sides.append(ZERO)
+            continue
+        cap = pair_hash(chunk(size), sparse_root(pages, depth(size)))
+        if is_generative[side]:
+            cap = pair_hash(cap, pair_hash(chunk(seed), chunk(mode)))
+        sides.append(pair_hash(chunk(meta), cap))
     return {index: tuple(sides)}
 
 

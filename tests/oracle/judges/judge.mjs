@@ -70,8 +70,10 @@ function recordLeaf(record) {
   return vectorRoot([...[0, 8, 16, 24, 32].map(word), owner, word(72), fragments]);
 }
 
-/** The leaf of a region with these pages: a map from page to leaf. */
-function regionLeaf(meta, size, pages) {
+const isGenerative = (meta) => (meta & 0xffn) === 9n;
+
+/** The leaf of a region with this header and these pages: a map from page to leaf. */
+function regionLeaf([meta, size, seed, mode], pages) {
   const isZero = (node) => node.every((byte) => byte === 0);
   demand([...pages].every(([page, leaf]) => page < size / 4096n || isZero(leaf)), "a page behind the end");
   if (size === 0n) return Buffer.alloc(NODE_BYTES);
@@ -84,31 +86,39 @@ function regionLeaf(meta, size, pages) {
     }
     [zero, nodes] = [hash(zero, zero), parents];
   }
-  return hash(chunk(meta), hash(chunk(size), nodes.get(0n) ?? zero));
+  const cap = hash(chunk(size), nodes.get(0n) ?? zero);
+  return hash(chunk(meta), isGenerative(meta) ? hash(cap, hash(chunk(seed), chunk(mode))) : cap);
 }
 
 /** The two multiproofs of a transition proof, each with its root; docs/proofs.md says which leaves there are. */
 function decodeTransition(bytes) {
-  demand(bytes.length >= 136 && bytes.readBigUInt64LE(0) === 2n ** 32n + 2n, "too short, or of an unknown version");
+  demand(bytes.length >= 136 && bytes.readBigUInt64LE(0) === 2n ** 32n + 3n, "too short, or of an unknown version");
   const bounds = [120, 124, 128, 132].map((at) => bytes.readUInt32LE(at)).concat(bytes.length);
   demand(bounds[0] === 136 && bounds.slice(1).every((end, i) => bounds[i] <= end), "bad offsets");
   const list = (i, size) => split(bytes.subarray(bounds[i], bounds[i + 1]), size);
   const words = (element, count) => Array.from({ length: count }, (_, i) => element.readBigUInt64LE(8 * i));
   const leaves = new Map([15n, 11n, 21n].map((index, i) => [index, [72, 96].map((at) => chunk(bytes.readBigUInt64LE(at + 8 * i)))]));
   const changes = list(1, 80).map((change) => [...words(change, 2), change.subarray(16, 48), change.subarray(48)]);
-  for (const element of list(0, 40)) {
-    const [region, oldMeta, oldSize, newMeta, newSize] = words(element, 5);
+  for (const element of list(0, 72)) {
+    const [region, ...headers] = words(element, 9);
+    const [before, after] = [headers.slice(0, 4), headers.slice(4)];
+    for (const [meta, size, seed, mode] of [before, after]) {
+      demand(size > 0n || meta === 0n, "an absent region with a header");
+      demand(isGenerative(meta) || (seed === 0n && mode === 0n), "a generator of a region that has none");
+    }
     const own = changes.filter((change) => change[0] === region);
     const index = 9n * 256n + region;
-    if (oldSize === newSize) {
-      leaves.set(2n * index, [chunk(oldMeta), chunk(newMeta)]);
-      leaves.set(2n * (2n * index + 1n), [chunk(oldSize), chunk(newSize)]);
-      const depth = BigInt((oldSize / 4096n - 1n).toString(2).replace(/^0$/, "").length);
-      const pages = (2n * (2n * index + 1n) + 1n) << depth;
-      for (const [, page, before, after] of own) leaves.set(pages + page, [before, after]);
+    const [form, size] = [isGenerative(before[0]), before[1]];
+    if (size !== 0n && size === after[1] && form === isGenerative(after[0])) {
+      const cap = 2n * index + 1n;
+      const integers = form ? [4n * cap, 4n * cap + 2n, 4n * cap + 3n] : [2n * cap];
+      for (const [i, place] of [2n * index, ...integers].entries()) leaves.set(place, [chunk(before[i]), chunk(after[i])]);
+      const depth = BigInt((size / 4096n - 1n).toString(2).replace(/^0$/, "").length);
+      const pages = (integers[0] + 1n) << depth;
+      for (const [, page, old, changed] of own) leaves.set(pages + page, [old, changed]);
     } else {
       const pages = (side) => new Map(own.map((change) => [change[1], change[2 + side]]));
-      leaves.set(index, [regionLeaf(oldMeta, oldSize, pages(0)), regionLeaf(newMeta, newSize, pages(1))]);
+      leaves.set(index, [regionLeaf(before, pages(0)), regionLeaf(after, pages(1))]);
     }
   }
   for (const record of list(2, 232)) {
