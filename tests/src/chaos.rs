@@ -137,7 +137,7 @@ fn allocation(code: &mut Vec<u8>, choices: &mut Choices<'_>) {
     let [to, from] = [choices.pick(&POINTERS), choices.pick(&POINTERS)];
     let size = choices.pick(&[1, 64, 256, 2047, 0x1000, 0x3000, 0x1_1000]);
     constant(code, SIZE, size);
-    match choices.below(12) {
+    match choices.below(13) {
         0..5 => {
             let kind = choices.pick(&[3, 4, 4, 6, 7]);
             // Some of contiguous, shared, pinned, atomic, protected, temporary; executable is read-only.
@@ -146,21 +146,31 @@ fn allocation(code: &mut Vec<u8>, choices: &mut Choices<'_>) {
             base(code, Opcode::M3Alloc, start, SIZE, WORD, 0);
             base(code, Opcode::Addi, to, start, 0, choices.pick(&[32, 64, 0]));
         }
-        5 => base(code, Opcode::M3Free, RESULT, start, 0, 0),
-        6 => {
+        // Generative memory, whose parameters are put where a pointer leads: any seed, mode 1.
+        5 => {
+            constant(code, SIZE, choices.pick(&[0x1000, 0x3000]));
+            base(code, Opcode::Addi, RESULT, 0, 0, 1);
+            base(code, Opcode::Sd, 0, from, RESULT, 8);
+            base(code, Opcode::Slli, WORD, from, 0, 24);
+            base(code, Opcode::Addi, WORD, WORD, 0, 9);
+            base(code, Opcode::M3Alloc, start, SIZE, WORD, 0);
+            base(code, Opcode::Addi, to, start, 0, 64);
+        }
+        6 => base(code, Opcode::M3Free, RESULT, start, 0, 0),
+        7 => {
             base(code, Opcode::M3Resize, start, start, SIZE, 0);
             base(code, Opcode::Addi, to, start, 0, 32);
         }
-        7 => {
+        8 => {
             constant(code, WORD, i32::from(choices.byte()) % 16);
             base(code, Opcode::M3Query, RESULT, start, WORD, 0);
         }
-        8 => {
+        9 => {
             base(code, Opcode::Srli, WORD, start, 0, 32);
             base(code, Opcode::M3Compact, RESULT, WORD, 0, 0);
         }
-        9 => base(code, Opcode::M3Fill, to, WORD, SIZE, 0),
-        10 => {
+        10 => base(code, Opcode::M3Fill, to, WORD, SIZE, 0),
+        11 => {
             let [to, from] = [choices.pick(&ALLOCATIONS), choices.pick(&ALLOCATIONS)];
             constant(code, SIZE, 0x1000);
             base(code, Opcode::M3Share, to, from, SIZE, 0);
