@@ -5,8 +5,9 @@ use std::process::{Command, ExitStatus};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../kernels");
-    let output = env::var("OUT_DIR").map_err(io::Error::other)?;
+    let variable = |name| env::var(name).map_err(io::Error::other);
+    let kernels = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("../../kernels");
+    let output = variable("OUT_DIR")?;
     println!("cargo::rerun-if-changed={}", kernels.display());
     check(Command::new(kernels.join("build")).args(["--native", &output]).status()?)?;
     let mut archive = Command::new("ar");
