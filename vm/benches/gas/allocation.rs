@@ -14,6 +14,8 @@ const FURTHER: u64 = 0x10;
 const FURTHER_REGIONS: u64 = 0x70;
 /// What `m3.alloc` takes in `rs2`: a kind, and flags.
 const ON_HEAP: u64 = 4;
+/// The same for generative memory; its seed and mode stand at the begin of the data, which is zero.
+const GENERATIVE: u64 = 9 | DATA << 24;
 const PINNED: u64 = 4 << 8;
 const CONTIGUOUS: u64 = 1 << 8;
 const TEMPORARY: u64 = 128 << 8;
@@ -165,6 +167,7 @@ fn pairs() -> Vec<Workload> {
         ("64 bytes in a page of their own", 64, ON_HEAP, 0),
         ("a page", PAGE, ON_HEAP, 3),
         ("1 MiB", MIB, ON_HEAP, 3),
+        ("a page of generative memory, its region opened and closed", PAGE, GENERATIVE, 0),
     ];
     let others = others
         .map(|(name, bytes, word, beside)| row(format!("allocate and free: {name}"), bytes, word, beside));
