@@ -129,6 +129,7 @@ impl Schedule {
             } => sum([
                 self.allocated(bytes),
                 times(further_regions, self.allocate_region),
+                times(u64::from(kind == PlaneKind::Generative), self.generative_region),
                 self.growth(kind, planes_before, planes_after),
                 times(extra_planes, self.promotion_plane),
             ]),

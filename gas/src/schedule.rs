@@ -5,7 +5,7 @@ use thiserror::Error;
 use travertine_merkle::Hash;
 
 /// The version of the schedule's fields.
-pub const SCHEDULE_VERSION: u64 = 3;
+pub const SCHEDULE_VERSION: u64 = 4;
 
 /// The highest price, in gas: small enough that no sum of prices within one instruction overflows.
 pub const MAX_PRICE: u64 = u32::MAX as u64;
@@ -147,6 +147,8 @@ schedule! {
     allocate_page: Part 25, 0;
     /// Each region that an allocation asks in vain before the one that serves.
     allocate_region: Part 85, 0;
+    /// The region of its own that an allocation of generative memory opens, and that is closed with it.
+    generative_region: Part 4000, 0;
     /// Each plane beyond the first that an allocation is promoted over.
     promotion_plane: Part 100, 100;
     /// A release, with its record's part of the settling.
