@@ -96,7 +96,10 @@ impl Allocations {
                 let searched = |further: u64| further * schedule.allocate_region;
                 match self.twin.allocate(&request, &prices) {
                     Ok((_, done)) => {
-                        (new(a) + growth(&prices, &done) + searched(done.further_regions), done.touches)
+                        let opened =
+                            u64::from(request.kind == RegionKind::Generative) * schedule.generative_region;
+                        let searched = searched(done.further_regions);
+                        (new(a) + growth(&prices, &done) + searched + opened, done.touches)
                     }
                     Err(AllocationError::Exhausted { regions, .. }) => {
                         (searched(u64::from(regions) - 1), Touches::default())
