@@ -79,6 +79,7 @@ impl Schedule {
             Operation::ReadRoot => self.read_root,
             Operation::Halt => self.halt,
             Operation::Touch { .. }
+            | Operation::Recall { .. }
             | Operation::Crossing { .. }
             | Operation::View { .. }
             | Operation::HostCall { .. }
@@ -111,6 +112,9 @@ impl Schedule {
                 times(first_writes, self.page_first_write),
                 times(synthesized, self.page_synthesis),
             ]),
+            Operation::Recall { near, far } => {
+                sum([times(near, self.page_recall), times(far, self.page_far_recall)])
+            }
             Operation::Crossing { accesses } => times(accesses, self.page_crossing),
             Operation::View { bytes: count } => times(count, self.view_byte),
             _ => 0,

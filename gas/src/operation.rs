@@ -232,6 +232,13 @@ operations! {
             /// Pages among these that are of generative memory and that nobody has written.
             synthesized: u64,
         };
+        /// Pages that loads, stores and atomics touch again, but that are not in their places, beyond the instructions.
+        Recall "recall" {
+            /// Those that were there when fewer than 512 others had not yet come to theirs.
+            near: u64,
+            /// All others.
+            far: u64,
+        };
         /// Loads, stores, atomics and roots whose bytes lie in two pages, beyond their instructions.
         Crossing "crossing" {
             /// How many.

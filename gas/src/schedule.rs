@@ -5,7 +5,7 @@ use thiserror::Error;
 use travertine_merkle::Hash;
 
 /// The version of the schedule's fields.
-pub const SCHEDULE_VERSION: u64 = 4;
+pub const SCHEDULE_VERSION: u64 = 5;
 
 /// The highest price, in gas: small enough that no sum of prices within one instruction overflows.
 pub const MAX_PRICE: u64 = u32::MAX as u64;
@@ -104,6 +104,10 @@ schedule! {
     page_crossing: Part 260, 0;
     /// Each byte of a load or store through the second view of the substrate's segment.
     view_byte: Part 14;
+    /// A load or store of a page that the call has touched before, but that is not in its place.
+    page_recall: Part 60, 0;
+    /// The same, if 512 others have come to their places since it was in its own.
+    page_far_recall: Part 250, 0;
     /// The first load from a page in a call.
     page_first_read: Part 1000, 0;
     /// The first store to a page in a call: its copy, and its hashing at settle.

@@ -10,7 +10,7 @@ use crate::fast_pages::FastPages;
 use crate::fault::{Access, Fault, FaultReason};
 use crate::memory::Memory;
 use crate::page::{PAGE_BYTES, Page, PageSlot};
-use crate::plan::{LoadPlan, Span, StorePlan, Touches};
+use crate::plan::{LoadPlan, Recalls, Span, StorePlan, Touches};
 use crate::working_set::{Content, Frame, page_number, page_of, region_of};
 
 /// The pages of an access, all in one region.
@@ -122,11 +122,15 @@ impl Memory {
         if let Some(frame) = self.working.frame_at(span.frame, span.address >> PAGE_OFFSET_BITS)
             && let Some(value) = load_scalar(&frame.bytes()[page_offset(span.address)..], span.length)
         {
+            if span.recalls != Recalls::default() {
+                self.put_in_place(&span);
+            }
             return value;
         }
         let mut value = [0; 8];
         let length = scalar_bytes(span.length);
         self.read_pieces(span.address, &mut value[..length]);
+        self.put_in_place(&span);
         u64::from_le_bytes(value)
     }
 
@@ -142,10 +146,14 @@ impl Memory {
         if let Some(frame) = self.working.frame_at_mut(span.frame, span.address >> PAGE_OFFSET_BITS)
             && store_scalar(&mut frame.bytes_mut()[page_offset(span.address)..], span.length, value)
         {
+            if span.recalls != Recalls::default() {
+                self.put_in_place(&span);
+            }
             return;
         }
         let length = scalar_bytes(span.length);
         self.write_pieces(span.address, &value.to_le_bytes()[..length]);
+        self.put_in_place(&span);
     }
 
     /// Loads the planned bytes.
@@ -261,8 +269,8 @@ impl Memory {
     }
 
     /// Lets accesses to the page of an address go the quick way: loads if the program may load from it and has touched it
-    /// in this call, stores if it may store to it and has done so. It stays so at most until another page takes its place; if that
-    /// happens often, there will be more places.
+    /// in this call, stores if it may store to it and has done so. The page must be in its place, as that of the last load or store is;
+    /// it stays so at most until another page takes the place.
     pub fn make_fast(&mut self, address: u64) {
         if let Ok(page_number) = u32::try_from(address >> PAGE_OFFSET_BITS) {
             self.working.make_fast(page_number);
@@ -287,14 +295,28 @@ impl Memory {
         frame.is_some() && stays_in_page(address, length)
     }
 
+    /// The span of an access to one page that it does not touch first.
     #[inline]
     fn warm(&self, address: u64, length: u64, frame: u32) -> Span {
-        Span { address, length, touches: Touches::default(), frame, epoch: self.epoch }
+        let is_scalar = length <= MAX_SCALAR;
+        let recalls = if is_scalar { self.working.recall_of(frame) } else { Recalls::default() };
+        Span { recalls, frame, ..self.unplaced(address, length) }
     }
 
     /// A span whose bytes are looked for when it is committed.
     pub(crate) fn unplaced(&self, address: u64, length: u64) -> Span {
-        self.warm(address, length, Span::NO_FRAME)
+        let (touches, frame) = (Touches::default(), Span::NO_FRAME);
+        Span { address, length, touches, recalls: Recalls::default(), frame, epoch: self.epoch }
+    }
+
+    /// Puts the pages of a load or store in their places, unless it goes through the second view.
+    #[cold]
+    fn put_in_place(&mut self, span: &Span) {
+        if self.view_at(span.address, span.length).is_none() {
+            for piece in pieces(span.address, scalar_bytes(span.length)) {
+                self.working.put_in_place(piece.page_number);
+            }
+        }
     }
 
     #[inline]
@@ -318,7 +340,10 @@ impl Memory {
         };
         self.stage_missing(address, pages, access)?;
         let touches = self.touches(pages.numbers(), access);
-        Ok(Span { touches, ..self.unplaced(address, length) })
+        let is_scalar = length <= MAX_SCALAR;
+        let recalls =
+            if is_scalar { self.working.recalls(pages.numbers(), access) } else { Recalls::default() };
+        Ok(Span { touches, recalls, ..self.unplaced(address, length) })
     }
 
     /// Which of these pages the call would touch first.
@@ -470,9 +495,12 @@ fn last_linear(end: u64) -> u32 {
     u32::try_from(end - 1).expect("a region has at most 2^32 bytes")
 }
 
+/// Bytes of the longest load or store of an instruction.
+const MAX_SCALAR: u64 = 8;
+
 #[allow(clippy::cast_possible_truncation, reason = "at most 8")]
 fn scalar_bytes(length: u64) -> usize {
-    length.min(8) as usize
+    length.min(MAX_SCALAR) as usize
 }
 
 /// The little-endian value of one of the four widths at the start of `bytes`.

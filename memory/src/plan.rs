@@ -26,6 +26,23 @@ impl std::ops::Add for Touches {
     }
 }
 
+/// Pages that a load or store does not touch first, but that are not in their places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recalls {
+    /// Those that were there when fewer than 512 others had not yet come to theirs.
+    pub near: u32,
+    /// All others.
+    pub far: u32,
+}
+
+impl std::ops::Add for Recalls {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { near: self.near + other.near, far: self.far + other.far }
+    }
+}
+
 /// A load that cannot fail any more; made by [`Memory::plan_load`](crate::Memory::plan_load).
 #[derive(Debug)]
 #[must_use = "nothing is loaded before the plan is committed"]
@@ -42,6 +59,8 @@ pub(crate) struct Span {
     pub(crate) address: u64,
     pub(crate) length: u64,
     pub(crate) touches: Touches,
+    /// None of what is longer than a load or store.
+    pub(crate) recalls: Recalls,
     /// Where the frame is, if all bytes lie in one page that the access does not touch first; or [`Span::NO_FRAME`].
     pub(crate) frame: u32,
     /// The memory's epoch when the plan was made.
@@ -60,6 +79,13 @@ impl LoadPlan {
         self.0.touches
     }
 
+    /// Pages that the load does not touch first, but that are not in their places; none if it is of more than 8 bytes, as no
+    /// instruction's is.
+    #[inline]
+    pub fn recalls(&self) -> Recalls {
+        self.0.recalls
+    }
+
     /// How many bytes are loaded.
     #[inline]
     pub fn length(&self) -> u64 {
@@ -72,6 +98,12 @@ impl StorePlan {
     #[inline]
     pub fn touches(&self) -> Touches {
         self.0.touches
+    }
+
+    /// The same as [`LoadPlan::recalls`].
+    #[inline]
+    pub fn recalls(&self) -> Recalls {
+        self.0.recalls
     }
 
     /// How many bytes are stored.

@@ -1,12 +1,15 @@
 //! The pages that the current call has touched, found again at the cost of a compare.
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::ops::{Add, RangeInclusive};
 
 use crate::fast_pages::{FastPages, FastTable};
 use crate::fault::Access;
 use crate::page::{Page, PageBytes};
+use crate::page_index::PageIndex;
 use crate::permissions::Permissions;
+use crate::places::Places;
+use crate::plan::Recalls;
 
 /// Entries of the cache of recent pages. A power of two.
 const RECENT: usize = 256;
@@ -21,6 +24,8 @@ pub(crate) struct Frame {
     /// What the program may do with the page; it stands as long as the page is in the working set.
     permissions: Permissions,
     pub(crate) content: Content,
+    /// As which one the page was last put in its place; 0 if it was not since it is at this address.
+    put: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -108,9 +113,11 @@ const NOT_RECENT: Recent = Recent { load: NO_PAGE, store: NO_PAGE, frame: 0 };
 #[derive(Debug, Clone)]
 pub(crate) struct WorkingSet {
     frames: Vec<Frame>,
-    index: BTreeMap<u32, u32>,
+    index: PageIndex,
     recent: Box<[Recent; RECENT]>,
-    /// Where the bytes of recent pages are, for engines that ask. An entry is forgotten before its page's bytes move.
+    /// What decides which loads and stores owe a recall.
+    places: Places,
+    /// Where the bytes of pages in their places are, for engines that ask. An entry is forgotten before its page's bytes move.
     fast: FastTable,
     /// Pages that were missing and that a plan has loaded; not yet touched.
     staged: BTreeMap<u32, Page>,
@@ -120,8 +127,9 @@ impl Default for WorkingSet {
     fn default() -> Self {
         Self {
             frames: Vec::new(),
-            index: BTreeMap::new(),
+            index: PageIndex::default(),
             recent: Box::new([NOT_RECENT; RECENT]),
+            places: Places::default(),
             fast: FastTable::default(),
             staged: BTreeMap::new(),
         }
@@ -188,7 +196,7 @@ impl WorkingSet {
 
     /// Where the page's frame is, if the call has touched the page.
     pub(crate) fn find(&self, page_number: u32) -> Option<u32> {
-        self.index.get(&page_number).copied()
+        self.index.get(page_number)
     }
 
     pub(crate) fn frame(&self, frame: u32) -> &Frame {
@@ -212,29 +220,60 @@ impl WorkingSet {
         &mut self.fast
     }
 
-    /// Lets accesses to a page go the quick way, as far as the program may make them and would not be the first.
-    pub(crate) fn make_fast(&mut self, page_number: u32) {
-        if self.fast.is_crowded() {
-            self.fast.grow();
+    /// Puts the page of a load or store in its place.
+    pub(crate) fn put_in_place(&mut self, page_number: u32) {
+        if let Some(frame) = self.find(page_number).filter(|_| !self.places.has(page_number)) {
+            self.fast.forget(page_number);
+            self.frames[frame as usize].put = self.places.put(page_number);
         }
-        self.enter_fast(page_number);
     }
 
-    /// The same while the table is used, if it need not grow; tells whether the call has touched the page.
-    pub(crate) fn refill(&mut self, page_number: u32) -> bool {
-        !self.fast.is_crowded() && self.enter_fast(page_number)
+    /// What a load or store owes that does not touch the frame's page first.
+    #[inline]
+    pub(crate) fn recall_of(&self, frame: u32) -> Recalls {
+        let Frame { page_number, put, .. } = self.frames[frame as usize];
+        if self.places.has(page_number) { Recalls::default() } else { self.places.recall(put) }
     }
 
-    fn enter_fast(&mut self, page_number: u32) -> bool {
-        let Some(found) = self.find(page_number).map(|frame| &mut self.frames[frame as usize]) else {
-            return false;
-        };
+    /// What such an access owes for those of these pages that it does not touch first.
+    pub(crate) fn recalls(&self, page_numbers: RangeInclusive<u32>, access: Access) -> Recalls {
+        let known = page_numbers.filter_map(|page| self.find(page));
+        let warm = known.filter(|&frame| self.frame(frame).is_warm_for(access));
+        warm.map(|frame| self.recall_of(frame)).fold(Recalls::default(), Recalls::add)
+    }
+
+    /// Lets accesses to a page that is in its place go the quick way, as far as the program may make them and would not be the first.
+    pub(crate) fn make_fast(&mut self, page_number: u32) {
+        if self.places.has(page_number)
+            && let Some(frame) = self.find(page_number)
+        {
+            self.enter_fast(frame);
+        }
+    }
+
+    fn enter_fast(&mut self, frame: u32) {
+        let found = &mut self.frames[frame as usize];
         let load = found.is_warm_for(Access::Read);
         // A dirty page's load and store entries are one pointer, made last, so that it stays valid for both.
         let store = found.is_warm_for(Access::Write).then(|| found.bytes_mut().as_mut_ptr());
         let load = load.then(|| store.map_or_else(|| found.bytes().as_ptr(), <*mut u8>::cast_const));
-        self.fast.set(page_number, load, store);
-        true
+        self.fast.set(found.page_number, load, store);
+    }
+
+    /// The same while the table is used, for an access that owes a recall if the page is not in its place.
+    pub(crate) fn recall_fast(&mut self, page_number: u32, access: Access, pays: bool) -> Option<Recalls> {
+        let warm = self.find(page_number).filter(|&frame| self.frame(frame).is_warm_for(access));
+        let frame = warm?;
+        let recalls = self.recall_of(frame);
+        if recalls != Recalls::default() {
+            if !pays {
+                return None;
+            }
+            // What was in the place has no entries any more when this page has.
+            self.frames[frame as usize].put = self.places.put(page_number);
+        }
+        self.enter_fast(frame);
+        Some(recalls)
     }
 
     /// Lets stores to a page go the slow way until [`make_fast`](Self::make_fast).
@@ -252,12 +291,12 @@ impl WorkingSet {
 
     /// The frames of these pages, in the order of their addresses.
     pub(crate) fn frames_in(&self, page_numbers: RangeInclusive<u32>) -> impl Iterator<Item = &Frame> {
-        self.index.range(page_numbers).map(|(_, &frame)| self.frame(frame))
+        self.index.range(page_numbers).map(|(_, frame)| self.frame(frame))
     }
 
     /// Adds a page that the call has not touched yet.
     pub(crate) fn insert(&mut self, page_number: u32, permissions: Permissions, page: Page) -> u32 {
-        self.push(Frame { page_number, permissions, content: Content::Clean(page) })
+        self.push(Frame { page_number, permissions, content: Content::Clean(page), put: 0 })
     }
 
     fn push(&mut self, frame: Frame) -> u32 {
@@ -294,6 +333,7 @@ impl WorkingSet {
         let first = *page_numbers.start();
         for mut frame in self.take(page_numbers) {
             frame.page_number = to + (frame.page_number - first);
+            frame.put = 0;
             self.push(frame);
         }
     }
@@ -303,12 +343,12 @@ impl WorkingSet {
         while let Some((&page, _)) = self.staged.range(page_numbers.clone()).next() {
             self.staged.remove(&page);
         }
-        let pages: Vec<u32> = self.index.range(page_numbers).map(|(&page, _)| page).collect();
+        let pages: Vec<u32> = self.index.range(page_numbers).map(|(page, _)| page).collect();
         pages.into_iter().map(|page| self.take_page(page)).collect()
     }
 
     fn take_page(&mut self, page_number: u32) -> Frame {
-        let place = self.index.remove(&page_number).expect("the index has named the page");
+        let place = self.index.remove(page_number).expect("the index has named the page");
         self.forget(page_number);
         let frame = self.frames.swap_remove(place as usize);
         if let Some(moved) = self.frames.get(place as usize) {
@@ -330,11 +370,12 @@ impl WorkingSet {
 
     /// Forgets all pages that are not to be kept.
     pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
-        let Self { frames, mut staged, .. } = std::mem::take(self);
+        let Self { frames, mut staged, places, .. } = std::mem::take(self);
         staged.retain(|&page_number, _| keep(page_number));
         let frames: Vec<_> = frames.into_iter().filter(|frame| keep(frame.page_number)).collect();
-        let index = frames.iter().map(|frame| frame.page_number).zip(0..).collect();
-        *self = Self { frames, index, staged, ..Self::default() };
+        let mut index = PageIndex::default();
+        frames.iter().zip(0..).for_each(|(frame, place)| index.insert(frame.page_number, place));
+        *self = Self { frames, index, places, staged, ..Self::default() };
     }
 
     /// All frames; the working set is gone.

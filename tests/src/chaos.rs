@@ -10,6 +10,8 @@ const CODE: u64 = 0x1_0000;
 const DATA: u64 = 0x4_0000;
 /// Five pages.
 const DATA_BYTES: usize = 0x5000;
+/// The same again, where pages have the places of those.
+const FAR_DATA: u64 = DATA + 0x20_0000;
 /// Registers that hold addresses in the data; few instructions write them.
 const POINTERS: [u8; 4] = [8, 9, 18, 19];
 /// Registers that hold where allocations start; only `allocation` writes them.
@@ -59,12 +61,13 @@ pub fn program(bytes: &[u8]) -> Vec<u8> {
     let start = choices.pick(&[0, 4096 - 62, 4096 - 30]);
     let mut segment = vec![0; start];
     segment.extend(code);
-    let data = (0..DATA_BYTES).map(|place| ((place * 37) >> 3).to_le_bytes()[0]).collect();
+    let data: Vec<u8> = (0..DATA_BYTES).map(|place| ((place * 37) >> 3).to_le_bytes()[0]).collect();
     elf::write(
         CODE + start as u64,
         &[
             Segment::new(CODE, flags::READ | flags::EXECUTE, segment),
-            Segment::new(DATA, flags::READ | flags::WRITE, data),
+            Segment::new(DATA, flags::READ | flags::WRITE, data.clone()),
+            Segment::new(FAR_DATA, flags::READ | flags::WRITE, data),
         ],
     )
 }
@@ -72,7 +75,7 @@ pub fn program(bytes: &[u8]) -> Vec<u8> {
 /// Sets the pointers, and a few values among which are addresses of code.
 fn prologue(code: &mut Vec<u8>, choices: &mut Choices<'_>) {
     for pointer in POINTERS {
-        let page = i32::try_from(choices.below(4)).unwrap_or(0);
+        let page = choices.pick(&[0, 1, 2, 3, 0, 1, 2, 3, 0x200, 0x201]);
         base(code, Opcode::Lui, pointer, 0, 0, 0x4_1000 + 0x1000 * page);
         let near = choices.pick(&[-8, -7, -4, -1, 0, 3, 64, -256]);
         base(code, Opcode::Addi, pointer, pointer, 0, near);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use travertine_gas::{Bill, Schedule};
 use travertine_memory::{Access, Fault, FaultReason};
+use travertine_tests::places::Places;
 
 use crate::steps::{Action, Scenario};
 
@@ -47,6 +48,7 @@ pub(crate) struct Twin {
     bytes: BTreeMap<u64, u8>,
     read: BTreeSet<u64>,
     written: BTreeSet<u64>,
+    places: Places,
     reserved: Option<u64>,
     schedule: Schedule,
     gas_limit: u64,
@@ -72,6 +74,7 @@ impl Twin {
             bytes: BTreeMap::new(),
             read: BTreeSet::new(),
             written: BTreeSet::new(),
+            places: Places::default(),
             reserved: None,
             schedule: Schedule::default(),
             gas_limit,
@@ -102,6 +105,7 @@ impl Twin {
     pub(crate) fn step(&mut self, action: Action, operands: [u64; 3]) -> Result<Option<(u8, u64)>, Refused> {
         for _ in 0..3 {
             self.pay(self.schedule.load, 0);
+            self.recall(self.operands, false);
             self.pay_reads(&[(self.operands, 8)]);
             self.operands += 8;
         }
@@ -115,6 +119,7 @@ impl Twin {
                 self.pay(if action == Action::Load { self.schedule.load } else { self.schedule.atomic }, 0);
                 self.check(a, 8, Access::Read)?;
                 self.cross(a, 8);
+                self.recall(a, false);
                 self.pay_reads(&[(a, 8)]);
                 if action == Action::Reserve {
                     self.reserved = Some(a);
@@ -125,6 +130,7 @@ impl Twin {
                 self.pay(self.schedule.store, 0);
                 self.check(a, 8, Access::Write)?;
                 self.cross(a, 8);
+                self.recall(a, true);
                 self.write(&[(a, 8)], &b.to_le_bytes());
             }
             Action::StoreIfReserved => {
@@ -132,6 +138,7 @@ impl Twin {
                 let intact = self.reserved.take() == Some(a);
                 if intact {
                     self.check(a, 8, Access::Write)?;
+                    self.recall(a, true);
                     self.write(&[(a, 8)], &b.to_le_bytes());
                 }
                 return Ok(Some((7, u64::from(!intact))));
@@ -265,6 +272,14 @@ impl Twin {
     /// Pays for so many bytes that lie in two pages.
     fn cross(&mut self, address: u64, length: u64) {
         self.pay(0, u64::from(address % PAGE + length > PAGE) * self.schedule.page_crossing);
+    }
+
+    /// Pays for the pages of a load or store of eight bytes that are not in their places, before they are touched.
+    fn recall(&mut self, address: u64, is_write: bool) {
+        let is_known = |page| self.written.contains(&page) || !is_write && self.read.contains(&page);
+        let pages: Vec<(u64, bool)> = pages((address, 8)).map(|page| (page, !is_known(page))).collect();
+        let owed = self.places.access(&self.schedule, &pages);
+        self.pay(0, owed);
     }
 
     /// Touches the pages of all ranges, which pay once each.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use travertine_tests::generator::{Ending, Fault, Repertoire, generate};
 use travertine_tests::lockstep::{check, engine, lockstep};
 use travertine_tests::machine::Coverage;
-use travertine_tests::{Random, chaos, fixtures};
+use travertine_tests::{Random, chaos, fixtures, wanderer};
 use travertine_vm::{Call, Engine, EngineKind, Outcome, RunLimit};
 
 use crate::compare::check_seeds;
@@ -46,6 +46,21 @@ fn engines_agree_on_random_programs() {
         Ok(Coverage::default())
     });
     println!("{} programs, {slices:?} slices", programs());
+}
+
+#[test]
+fn engines_agree_on_programs_that_wander_among_pages() {
+    let engines = engines();
+    for seed in 0..programs() / 60 {
+        let mut random = Random::new(seed);
+        let program = engines.0.load(&wanderer::program(&mut random)).unwrap();
+        let mut machines = (engines.0.instantiate(&program), engines.1.instantiate(&program));
+        for gas_limit in [random.below(4_000_000), u64::MAX] {
+            let call = Call::new([], gas_limit);
+            let run = lockstep(&mut machines.0, &mut machines.1, &call, &mut random);
+            assert!(run.is_ok(), "seed {seed}: {run:?}");
+        }
+    }
 }
 
 #[test]

@@ -13,7 +13,8 @@ mod naive;
 use naive::{Before, Naive};
 use travertine_gas::Bill;
 use travertine_tests::fixtures::{self, Console, ExpectedCall};
-use travertine_vm::{Call, Machine, NoHost, Outcome, RunLimit, Settlement};
+use travertine_tests::{Random, wanderer};
+use travertine_vm::{Call, Engine, Machine, NoHost, Outcome, RunLimit, Settlement};
 
 /// Everything that can be seen of a call from outside.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,13 +57,15 @@ struct Trace {
     bill: Bill,
     /// Address and cost of the last instruction that was paid.
     last_paid: (u64, u64),
+    /// Near and far recalls.
+    recalls: [u64; 2],
 }
 
 /// Runs a call one instruction at a time and checks the cost of each.
 fn trace(what: &str, mut machine: Machine, call: &Call) -> (Trace, Seen) {
     let mut console = Console::default();
     let mut naive = Naive::of(&machine);
-    let mut trace = Trace { bill: Bill::default(), last_paid: (0, 0) };
+    let mut trace = Trace { bill: Bill::default(), last_paid: (0, 0), recalls: [0, 0] };
     machine.begin(call).unwrap();
     loop {
         let before = Before::of(&machine);
@@ -78,6 +81,7 @@ fn trace(what: &str, mut machine: Machine, call: &Call) -> (Trace, Seen) {
             trace.last_paid = (pc, total);
         }
         if outcome != Outcome::Stepped {
+            trace.recalls = naive.places.recalls;
             return (trace, Seen::finish(&mut machine, console));
         }
     }
@@ -106,6 +110,21 @@ fn the_gas_used_is_the_sum_of_the_instructions_costs() {
         assert_eq!(trace.bill, receipt.bill, "{what}");
         assert_eq!(trace.bill.total(), Some(receipt.gas_used), "{what}: the bill adds up");
     });
+}
+
+#[test]
+fn programs_that_wander_among_pages_pay_for_recalls() {
+    for seed in 0..6 {
+        let elf = wanderer::program(&mut Random::new(seed));
+        let engine = Engine::default();
+        let machine = engine.instantiate(&engine.load(&elf).unwrap());
+        let (trace, seen) = trace("a wanderer", machine, &Call::new([], u64::MAX));
+        let receipt = &seen.settlement.receipt;
+        assert!(receipt.is_success(), "seed {seed}: {:?}", receipt.outcome);
+        assert_eq!(trace.bill, receipt.bill, "seed {seed}");
+        let [near, far] = trace.recalls;
+        assert!(near > 20 && far > 20, "seed {seed}: {near} near, {far} far");
+    }
 }
 
 #[test]

@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use travertine_gas::{Bill, Schedule};
 use travertine_memory::Mode;
 use travertine_opcodes::{Decoded, GasClass, Instruction, Opcode, decode};
+use travertine_tests::places::Places;
 use travertine_vm::{Cpu, Machine, Outcome, TrapCause, numbers};
 
 use crate::allocations::Allocations;
+use crate::allocator_twin::Twin;
 
 const PAGE_BYTES: u64 = 4096;
 
@@ -66,14 +68,19 @@ impl Before {
 pub(crate) struct Naive {
     schedule: Schedule,
     allocations: Allocations,
+    pub(crate) places: Places,
     reservation: Option<Range>,
 }
 
 impl Naive {
     /// For a call of this machine that begins.
     pub(crate) fn of(machine: &Machine) -> Self {
-        let mut naive =
-            Self { schedule: Schedule::default(), allocations: Allocations::of(machine), reservation: None };
+        let mut naive = Self {
+            schedule: Schedule::default(),
+            allocations: Allocations::of(machine),
+            places: Places::default(),
+            reservation: None,
+        };
         let regions = machine.state().memory().regions();
         for (number, region) in regions.filter(|(_, region)| region.cap().synthesis().is_some()) {
             let first_page = u64::from(number) << 20;
@@ -120,6 +127,8 @@ impl Naive {
                 self.reservation = None;
             }
             (bill.memory, bill.allocation) = (more.memory, more.allocation);
+            let Twin { read, written, .. } = &self.allocations.twin;
+            self.places.keep(|page| read.contains(&page) || written.contains(&page));
         } else {
             bill.memory = self.access(before) + self.bulk(before);
         }
@@ -189,7 +198,7 @@ impl Naive {
                 let crossing = self.crossing(range);
                 let touched = match second_view(range) {
                     Some(pages) => range.1 * self.schedule.view_byte + self.reads(&pages),
-                    None => self.reads(&[range]),
+                    None => self.recalls(range, false) + self.reads(&[range]),
                 };
                 crossing + touched
             }
@@ -198,7 +207,8 @@ impl Naive {
             }
             GasClass::Atomic if matches!(opcode, LrW | LrD) => {
                 self.reservation = Some((base, width(opcode)));
-                self.crossing((base, width(opcode))) + self.reads(&[(base, width(opcode))])
+                let range = (base, width(opcode));
+                self.crossing(range) + self.recalls(range, false) + self.reads(&[range])
             }
             GasClass::Atomic if matches!(opcode, ScW | ScD) => {
                 let succeeds = self.reservation.take() == Some((base, width(opcode)));
@@ -210,7 +220,15 @@ impl Naive {
     }
 
     fn crossing_write(&mut self, range: Range) -> u64 {
-        self.crossing(range) + self.writes(range)
+        self.crossing(range) + self.recalls(range, true) + self.writes(range)
+    }
+
+    /// What a load or store owes for pages that it does not touch first, before it touches them.
+    fn recalls(&mut self, range: Range, is_write: bool) -> u64 {
+        let Twin { read, written, .. } = &self.allocations.twin;
+        let is_known = |page| written.contains(&page) || !is_write && read.contains(&page);
+        let pages: Vec<(u64, bool)> = pages(range).map(|page| (page, !is_known(page))).collect();
+        self.places.access(&self.schedule, &pages)
     }
 
     /// What it costs that the bytes lie in two pages.
@@ -229,7 +247,7 @@ impl Naive {
         let (copied, target) = ([(b, c)], [(a, c)]);
         let schedule = &self.schedule;
         let (reads, writes, moved, byte_price): (&[Range], &[Range], &[Range], u64) = match opcode {
-            Opcode::M3Root => return self.crossing_write((a, 32)),
+            Opcode::M3Root => return self.crossing((a, 32)) + self.writes((a, 32)),
             Opcode::M3Fill => (&[], &target, &[], schedule.fill_byte_64ths),
             Opcode::M3Copy => (&copied, &target, &copied, schedule.copy_byte_64ths),
             Opcode::M3Share => (&copied, &target, &copied, 0),

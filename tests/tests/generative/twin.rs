@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use travertine_gas::{Operation, Schedule};
 use travertine_memory::{Mode, Synthesis};
 use travertine_merkle::{Hash, ZERO_HASH, hash_pair, page_leaf, uint64_chunk};
+use travertine_tests::places::Places;
 
 use crate::program::{Action, LIST_BYTES};
 
@@ -77,6 +78,7 @@ pub(crate) struct Twin {
     /// Numbers of the pages that the call has touched, and stored to.
     read: BTreeSet<u64>,
     written: BTreeSet<u64>,
+    places: Places,
     /// Gas of memory, and pages that were synthesized in the call.
     pub(crate) gas: u64,
     pub(crate) synthesized: u64,
@@ -90,6 +92,7 @@ impl Twin {
             input: Vec::new(),
             read: BTreeSet::new(),
             written: BTreeSet::new(),
+            places: Places::default(),
             gas: 0,
             synthesized: 0,
         }
@@ -104,6 +107,7 @@ impl Twin {
     ) -> Result<(), Refused> {
         input.clone_into(&mut self.input);
         for (step, (&action, &operands)) in (0..).zip(actions.iter().zip(operands)) {
+            (0..3).for_each(|word| self.recall(INPUT + 24 * step + 8 * word, false));
             self.touch(&[(INPUT + 24 * step, 24)], &[]);
             self.act(action, operands)?;
         }
@@ -116,7 +120,7 @@ impl Twin {
             let index = REGIONS.iter().position(|region| region.base() / PAGE == page >> 20 << 20).unwrap();
             self.stored[index].insert(u32::try_from(page & 0xF_FFFF).unwrap());
         }
-        Self { read: BTreeSet::new(), gas: 0, synthesized: 0, ..self }
+        Self { read: BTreeSet::new(), places: Places::default(), gas: 0, synthesized: 0, ..self }
     }
 
     /// Written pages of generative regions that are all zero.
@@ -135,16 +139,19 @@ impl Twin {
             Action::Load => {
                 check(&[(a, 8)], false)?;
                 self.cross(a);
+                self.recall(a, false);
                 self.touch(&[(a, 8)], &[]);
             }
             Action::Store => {
                 check(&[(a, 8)], true)?;
                 self.cross(a);
+                self.recall(a, true);
                 self.write(&[], &[(a, 8)], &b.to_le_bytes());
             }
             Action::Add => {
                 check(&[(a, 8)], true)?;
                 self.cross(a);
+                self.recall(a, true);
                 let old = u64::from_le_bytes(self.peek(a, 8).try_into().unwrap());
                 self.write(&[], &[(a, 8)], &old.wrapping_add(b).to_le_bytes());
             }
@@ -173,6 +180,14 @@ impl Twin {
     /// Pays for eight bytes that lie in two pages.
     fn cross(&mut self, address: u64) {
         self.pay(&Operation::Crossing { accesses: u64::from(address % PAGE > PAGE - 8) });
+    }
+
+    /// Pays for the pages of eight bytes that are not in their places, before they are touched.
+    fn recall(&mut self, address: u64, is_write: bool) {
+        let is_known = |page| if is_write { self.written.contains(&page) } else { self.read.contains(&page) };
+        let pages: Vec<(u64, bool)> =
+            (address / PAGE..=(address + 7) / PAGE).map(|page| (page, !is_known(page))).collect();
+        self.gas += self.places.access(&Schedule::default(), &pages);
     }
 
     fn batch(&mut self, action: Action, joined: u64, list: u64, count: u64) -> Result<(), Refused> {

@@ -128,13 +128,13 @@ fn accesses() -> Vec<Workload> {
                 code.s(opcode, base, A1, 0);
             }
         };
-        // The free registers point to pages 256 MiB apart, which have one place in the table of pages, however large it is.
+        // The free registers point to pages that all lead to the place of the first.
         let bases = code(|code| {
             for (number, free) in FREE.enumerate() {
-                code.li(free, DATA + ((number as u64) << 28));
+                code.li(free, DATA + number as u64 * (512 + 1) * PAGE);
             }
         });
-        let name = format!("{price}: eight pages with one place in the table");
+        let name = format!("{price}: eight pages with one place");
         let body = repeat(|code, free| access(code, free));
         all.push(row(name, price, body, BODY).with(|script| script.prologue = bases.clone()));
 
@@ -149,7 +149,29 @@ fn accesses() -> Vec<Workload> {
             all.push(at_random(format!("{price}: at random {name}"), price, bits, access));
         }
     }
+    all.extend([chain("64 pages", 6), chain("512 pages", 9), chain("16,384 pages", 14)]);
     all
+}
+
+/// Loads each of which gives the address of the next, once around in so many pages.
+fn chain(name: &str, bits: u32) -> Workload {
+    let pages = 1_u64 << bits;
+    // A linear congruential generator visits them all; somewhere in each is the address of the next.
+    let next = |page: u64| (page * 1_664_525 + 1_013_904_223) % pages;
+    let at = |page: u64| page * PAGE + page * 37 % 64 * 64;
+    let mut data = vec![0; usize::try_from(pages * PAGE).expect("64 MiB at most")];
+    for page in 0..pages {
+        let place = usize::try_from(at(page)).expect("an offset in the data");
+        data[place..place + 8].copy_from_slice(&(DATA + at(next(page))).to_le_bytes());
+    }
+    let body = code(|code| (0..64).for_each(|_| _ = code.i(Opcode::Ld, T0, T0, 0)));
+    let prologue = code(|code| _ = code.li(T0, DATA));
+    Workload::new(
+        format!("load: a chain through {name}"),
+        "load",
+        Script { prologue, data, ..Script::new(body) },
+        64,
+    )
 }
 
 /// Accesses to pages that have been stored to, each with bytes of its own, chosen by the upper bits of T1, a linear congruential generator. The same without

@@ -100,7 +100,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Ok(plan) => plan,
             Err(fault) => return Err(self.access_fault(op, TrapCause::LoadFault, fault)),
         };
-        self.charge_access(op, plan.touches(), crosses_page(address, width))?;
+        self.charge_access(op, plan.touches(), plan.recalls(), crosses_page(address, width))?;
         let value = self.call.memory.load(plan);
         self.call.cpu.set(op.instruction.rd, extend(value));
         self.advance(op);
@@ -114,7 +114,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Ok(plan) => plan,
             Err(fault) => return Err(self.access_fault(op, TrapCause::StoreFault, fault)),
         };
-        self.charge_access(op, plan.touches(), crosses_page(address, width))?;
+        self.charge_access(op, plan.touches(), plan.recalls(), crosses_page(address, width))?;
         Ok(plan)
     }
 

@@ -14,7 +14,7 @@ mod inquiry;
 mod observe;
 
 use travertine_gas::{Charge, Operation, OutOfGas};
-use travertine_memory::{Access, Fault, FaultReason, Memory, Touches};
+use travertine_memory::{Access, Fault, FaultReason, Memory, Recalls, Touches};
 
 use crate::call::ActiveCall;
 use crate::code::{Code, CodePage, Op, Slot, allocated_slot, slot_of};
@@ -125,15 +125,23 @@ impl<H: Host + ?Sized> Run<'_, H> {
         self.charge(self.base_price(op))
     }
 
-    /// Charges the base price of `op`, the pages that it touches first, and that its bytes lie in two pages.
+    /// Charges the base price of `op`, the pages that it touches first or recalls, and that its bytes lie in two pages.
     #[inline]
-    fn charge_access(&mut self, op: Op, touches: Touches, crosses_page: bool) -> Result<(), Stop> {
+    fn charge_access(
+        &mut self,
+        op: Op,
+        touches: Touches,
+        recalls: Recalls,
+        crosses_page: bool,
+    ) -> Result<(), Stop> {
         let base = self.base_price(op);
-        if touches == Touches::default() && !crosses_page {
+        if touches == Touches::default() && recalls == Recalls::default() && !crosses_page {
             return self.charge(base);
         }
+        let Recalls { near, far } = recalls;
+        let recall = self.cost(&Operation::Recall { near: near.into(), far: far.into() });
         let crossing = self.cost(&Operation::Crossing { accesses: u64::from(crosses_page) });
-        self.charge(base.and(self.touch_cost(touches)).and(crossing))
+        self.charge(base.and(self.touch_cost(touches)).and(recall).and(crossing))
     }
 
     #[inline]

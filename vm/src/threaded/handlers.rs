@@ -3,7 +3,7 @@
 
 use travertine_memory::FastPages;
 
-use super::op::{ChainEnd, Context, KNOWN, Misses, OpPointer, Reason, Registers, dispatch, keep_apart, stop};
+use super::op::{ChainEnd, Context, KNOWN, OpPointer, Reason, Registers, dispatch, keep_apart, stop};
 use super::semantics::Condition;
 use super::straight::{Sequence, operands};
 
@@ -220,8 +220,8 @@ fn enter(
     }
 }
 
-/// The page of a load or store is not at hand. If the call has touched it, it is from now on, and the chain goes on with
-/// the same operation; else, or if that has not helped, it ends.
+/// The page of a load or store is not at hand. If the access is not the first of its kind to the page, and a recall that it may owe can be
+/// paid, the page is at hand from now on, and the chain goes on with the same operation; else it ends.
 #[cold]
 #[inline(never)]
 pub(super) extern "C" fn miss(
@@ -231,13 +231,17 @@ pub(super) extern "C" fn miss(
     mut pages: FastPages<'_>,
     context: &mut Context<'_>,
 ) -> ChainEnd {
-    let address = registers.get(op.rs1()).wrapping_add(op.value());
-    let this = Misses::LookedUp(op, address);
-    if context.misses == Misses::End || context.misses == this || !pages.refill(address) {
+    let Some((access, length)) = op.access().filter(|_| !context.ends_at_miss) else {
         return stop(Reason::Miss, op, gas, context);
-    }
-    context.misses = this;
-    dispatch(op, registers, gas, pages, context)
+    };
+    let address = registers.get(op.rs1()).wrapping_add(op.value());
+    let [near, far] = context.recall_prices;
+    let Some(recalls) = pages.recall(address, length, access, gas >= near.max(far)) else {
+        return stop(Reason::Miss, op, gas, context);
+    };
+    let owed = u64::from(recalls.near) * near + u64::from(recalls.far) * far;
+    context.recall_gas += owed;
+    dispatch(op, registers, gas - owed, pages, context)
 }
 
 macro_rules! ends {

@@ -31,7 +31,7 @@ use crate::image::Image;
 use crate::interpreter::{Run, Stop};
 use crate::outcome::Outcome;
 use code::ThreadedCode;
-use op::{ChainEnd, Context, Misses, OpPointer, Reason, Registers, run_chain};
+use op::{ChainEnd, Context, OpPointer, Reason, Registers, run_chain};
 
 impl<H: Host + ?Sized> Run<'_, H> {
     /// Executes until something stops the run, as [`Run::run`] does. `threaded` is replaced when it is full.
@@ -62,16 +62,19 @@ impl<H: Host + ?Sized> Run<'_, H> {
             *threaded = Arc::new(ThreadedCode::new(image));
             return Ok(());
         };
-        let mut misses = Misses::LookUp;
+        let mut ends_at_miss = false;
         // A store to what is reserved must be seen.
         if let Some((address, width)) = self.call.cpu.reservation() {
             self.call.memory.make_stores_slow(address);
             self.call.memory.make_stores_slow(address + (width - 1));
-            misses = Misses::End;
+            ends_at_miss = true;
         }
         let budget = self.budget();
         let Some(gas) = budget.checked_sub(op.cost()) else { return self.step_to_the_end() };
-        let mut context = Context { table, reason: Reason::Running, pc, misses };
+        let schedule = self.prices.schedule();
+        let recall_prices = [schedule.page_recall, schedule.page_far_recall];
+        let reason = Reason::Running;
+        let mut context = Context { table, reason, pc, ends_at_miss, recall_prices, recall_gas: 0 };
         let registers = Registers::new(self.call.cpu.registers_mut());
         let end = run_chain(op, registers, gas, self.call.memory.fast_pages(), &mut context);
         self.settle(budget, &end, &context);
@@ -101,8 +104,9 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Reason::Elsewhere => (context.pc, 0),
         };
         self.call.cpu.set_pc(pc);
-        let instructions = budget - (end.gas + unused);
-        let charge = Charge { instructions, ..Charge::default() };
+        let memory = context.recall_gas;
+        let instructions = budget - (end.gas + unused) - memory;
+        let charge = Charge { instructions, memory, ..Charge::default() };
         self.call.meter.charge(charge).expect("a chain spends from what is left");
     }
 

@@ -16,7 +16,7 @@ use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use travertine_memory::FastPages;
+use travertine_memory::{Access, FastPages};
 use travertine_opcodes::{Instruction, Opcode};
 
 use super::block::Draft;
@@ -209,6 +209,22 @@ impl OpPointer {
         Some(code::Op::new(instruction, length))
     }
 
+    /// What a load or store does, and to how many bytes.
+    pub(super) fn access(self) -> Option<(Access, u64)> {
+        let [opcode, ..] = self.second_value().to_le_bytes();
+        Some(match Opcode::ALL.get(usize::from(opcode))? {
+            Opcode::Lb | Opcode::Lbu => (Access::Read, 1),
+            Opcode::Lh | Opcode::Lhu => (Access::Read, 2),
+            Opcode::Lw | Opcode::Lwu => (Access::Read, 4),
+            Opcode::Ld => (Access::Read, 8),
+            Opcode::Sb => (Access::Write, 1),
+            Opcode::Sh => (Access::Write, 2),
+            Opcode::Sw => (Access::Write, 4),
+            Opcode::Sd => (Access::Write, 8),
+            _ => return None,
+        })
+    }
+
     /// One of the operations that a `jalr` has led to; itself, if it has not led to so many. It has the address that it is for.
     #[inline]
     pub(super) fn known(self, place: usize) -> Self {
@@ -283,18 +299,12 @@ pub(super) struct Context<'a> {
     pub(super) reason: Reason,
     /// With [`Reason::Elsewhere`], the address that the chain jumps to. A `jalr` leaves it here before it is looked up.
     pub(super) pc: u64,
-    pub(super) misses: Misses,
-}
-
-/// What a chain does about loads and stores of pages that are not at hand.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Misses {
-    /// It ends.
-    End,
-    /// It looks for the page.
-    LookUp,
-    /// The same. The last time it was for this access.
-    LookedUp(OpPointer, u64),
+    /// Whether the chain ends at a load or store of a page that is not at hand; otherwise it looks for the page.
+    pub(super) ends_at_miss: bool,
+    /// The prices of near and far recalls, in gas.
+    pub(super) recall_prices: [u64; 2],
+    /// What has been paid for recalls from the chain's gas.
+    pub(super) recall_gas: u64,
 }
 
 /// Why a chain has ended.
