@@ -106,7 +106,7 @@ schedule! {
     view_byte: Part 14;
     /// A load or store of a page that the call has touched before, but that is not in its place.
     page_recall: Part 60, 0;
-    /// The same, if 512 others have come to their places since it was in its own.
+    /// The same, if 256 others have come to their places since it was in its own.
     page_far_recall: Part 250, 0;
     /// The first load from a page in a call.
     page_first_read: Part 1000, 0;

@@ -9,24 +9,23 @@
 use crate::address::PAGE_OFFSET_BITS;
 use crate::plan::Recalls;
 
-const PLACE_BITS: u32 = 9;
-/// From here on, the page's number shows in its place once more: the four low bits of the region come to the upper bits.
-const REGION_BITS: u32 = 15;
-/// How many places there are: 2 MiB of pages in a row, if they begin at a multiple of that.
+const PLACE_BITS: u32 = 8;
+/// How many places there are: for 1 MiB of pages in a row, if they begin at a multiple of that. So much the second-level cache of a server's core
+/// holds; what lies beyond takes a load many times as long.
 pub(crate) const PLACES: usize = 1 << PLACE_BITS;
 /// After how many others a page has to be fetched from afar.
 pub(crate) const FAR: u64 = PLACES as u64;
 /// The number of no page.
 const NOTHING: u32 = u32::MAX;
 
-/// The place of an address' page, times `1 << scale`, for a scale of at most 12. With the low bits of the page's number others are mixed, so that
+/// The place of an address' page, times `1 << scale`, for a scale of at most 12: the exclusive or of the three low bytes of the page's number, so that
 /// neither the first pages of regions meet nor pages that lie a power of two apart.
 #[inline]
 #[allow(clippy::cast_possible_truncation, reason = "the mask leaves less than the number of places, scaled")]
 pub(crate) const fn place_offset(address: u64, scale: u32) -> usize {
     ((address >> (PAGE_OFFSET_BITS - scale))
         ^ (address >> (PAGE_OFFSET_BITS + PLACE_BITS - scale))
-        ^ (address >> (PAGE_OFFSET_BITS + REGION_BITS - scale))) as usize
+        ^ (address >> (PAGE_OFFSET_BITS + 2 * PLACE_BITS - scale))) as usize
         & ((PLACES - 1) << scale)
 }
 
@@ -68,5 +67,33 @@ impl Places {
     pub(crate) fn recall(&self, put: u64) -> Recalls {
         let is_far = self.changes - put >= FAR;
         Recalls { near: u32::from(!is_far), far: u32::from(is_far) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_the_exclusive_or_of_three_bytes() {
+        for page_number in (0..1_u32 << 28).step_by(9_973) {
+            let [one, two, three, _] = page_number.to_le_bytes();
+            assert_eq!(place(page_number), usize::from(one ^ two ^ three));
+            let address = (u64::from(page_number) << PAGE_OFFSET_BITS) + 4_095;
+            assert_eq!(place_offset(address, 5), place(page_number) << 5);
+        }
+    }
+
+    #[test]
+    fn a_recall_is_far_after_as_many_changes_as_there_are_places() {
+        let mut places = Places::default();
+        let put = places.put(0);
+        let far = |places: &Places| places.recall(put).far == 1;
+        for page_number in 1..=256 {
+            assert!(!far(&places), "after {} others", page_number - 1);
+            places.put(page_number);
+        }
+        assert!(far(&places));
+        assert_eq!(places.recall(0), Recalls { near: 0, far: 1 });
     }
 }

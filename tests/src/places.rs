@@ -18,7 +18,7 @@ pub struct Places {
 
 /// The place that a page's number leads to.
 fn place(page: u64) -> u64 {
-    [page, page / 512, page / 32_768].into_iter().fold(0, |place, part| place ^ (part % 512))
+    [page, page / 256, page / 65_536].into_iter().fold(0, |place, part| place ^ (part % 256))
 }
 
 impl Places {
@@ -28,7 +28,7 @@ impl Places {
             pages.iter().filter(|(page, _)| self.held.get(&place(*page)) != Some(page)).collect();
         let mut owed = 0;
         for (page, _) in away.iter().filter(|(_, is_first)| !is_first) {
-            let is_far = self.changes - self.put.get(page).copied().unwrap_or(0) >= 512;
+            let is_far = self.changes - self.put.get(page).copied().unwrap_or(0) >= 256;
             self.recalls[usize::from(is_far)] += 1;
             owed += if is_far { schedule.page_far_recall } else { schedule.page_recall };
         }

@@ -131,7 +131,7 @@ fn accesses() -> Vec<Workload> {
         // The free registers point to pages that all lead to the place of the first.
         let bases = code(|code| {
             for (number, free) in FREE.enumerate() {
-                code.li(free, DATA + number as u64 * (512 + 1) * PAGE);
+                code.li(free, DATA + number as u64 * (256 + 1) * PAGE);
             }
         });
         let name = format!("{price}: eight pages with one place");
@@ -149,29 +149,33 @@ fn accesses() -> Vec<Workload> {
             all.push(at_random(format!("{price}: at random {name}"), price, bits, access));
         }
     }
-    all.extend([chain("64 pages", 6), chain("512 pages", 9), chain("16,384 pages", 14)]);
+    all.extend([
+        chain("4 pages", 14),
+        chain("64 pages", 18),
+        chain("256 pages", 20),
+        chain("512 pages", 21),
+        chain("16,384 pages", 26),
+    ]);
     all
 }
 
-/// Loads each of which gives the address of the next, once around in so many pages.
+/// Loads each of which gives the address of the next, around and around through all cache lines of these pages.
 fn chain(name: &str, bits: u32) -> Workload {
-    let pages = 1_u64 << bits;
-    // A linear congruential generator visits them all; somewhere in each is the address of the next.
-    let next = |page: u64| (page * 1_664_525 + 1_013_904_223) % pages;
-    let at = |page: u64| page * PAGE + page * 37 % 64 * 64;
-    let mut data = vec![0; usize::try_from(pages * PAGE).expect("64 MiB at most")];
-    for page in 0..pages {
-        let place = usize::try_from(at(page)).expect("an offset in the data");
-        data[place..place + 8].copy_from_slice(&(DATA + at(next(page))).to_le_bytes());
-    }
-    let body = code(|code| (0..64).for_each(|_| _ = code.i(Opcode::Ld, T0, T0, 0)));
+    const LINE: usize = 64;
+    let lines = 1_u64 << (bits - LINE.ilog2());
+    // A linear congruential generator visits them all; behind its begin, which is overwritten, each has the address of the next.
+    let next = |line: u64| (line * 1_664_525 + 1_013_904_223) % lines;
+    let data = (0..lines).flat_map(|line| {
+        let mut bytes = [0; LINE];
+        bytes[8..16].copy_from_slice(&(DATA + LINE as u64 * next(line)).to_le_bytes());
+        bytes
+    });
+    let body = code(|code| (0..64).for_each(|_| _ = code.i(Opcode::Ld, T0, T0, 8)));
     let prologue = code(|code| _ = code.li(T0, DATA));
-    Workload::new(
-        format!("load: a chain through {name}"),
-        "load",
-        Script { prologue, data, ..Script::new(body) },
-        64,
-    )
+    // The shorter script has been everywhere.
+    let script =
+        Script { prologue, loops: (lines / 64).max(1000), data: data.collect(), ..Script::new(body) };
+    Workload::new(format!("load: a chain through {name}"), "load", script, 64)
 }
 
 /// Accesses to pages that have been stored to, each with bytes of its own, chosen by the upper bits of T1, a linear congruential generator. The same without

@@ -17,7 +17,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use travertine_memory::{Access, FastPages};
-use travertine_opcodes::{Instruction, Opcode};
+use travertine_opcodes::{GasClass, Instruction, Opcode};
 
 use super::block::Draft;
 use super::code::Table;
@@ -212,17 +212,12 @@ impl OpPointer {
     /// What a load or store does, and to how many bytes.
     pub(super) fn access(self) -> Option<(Access, u64)> {
         let [opcode, ..] = self.second_value().to_le_bytes();
-        Some(match Opcode::ALL.get(usize::from(opcode))? {
-            Opcode::Lb | Opcode::Lbu => (Access::Read, 1),
-            Opcode::Lh | Opcode::Lhu => (Access::Read, 2),
-            Opcode::Lw | Opcode::Lwu => (Access::Read, 4),
-            Opcode::Ld => (Access::Read, 8),
-            Opcode::Sb => (Access::Write, 1),
-            Opcode::Sh => (Access::Write, 2),
-            Opcode::Sw => (Access::Write, 4),
-            Opcode::Sd => (Access::Write, 8),
-            _ => return None,
-        })
+        let opcode = *Opcode::ALL.get(usize::from(opcode))?;
+        match opcode.gas_class() {
+            GasClass::Load => Some((Access::Read, opcode.access_bytes())),
+            GasClass::Store => Some((Access::Write, opcode.access_bytes())),
+            _ => None,
+        }
     }
 
     /// One of the operations that a `jalr` has led to; itself, if it has not led to so many. It has the address that it is for.
