@@ -54,9 +54,9 @@ struct Table {
     working: *mut WorkingSet,
 }
 
-/// The table of a working set; there is none before an engine asks for it.
+/// The table of a working set; there is none before an engine asks for it. It is owned, through a pointer that [`FastPages`] has, too.
 #[derive(Default)]
-pub(crate) struct FastTable(Option<Box<Table>>);
+pub(crate) struct FastTable(Option<NonNull<Table>>);
 
 // SAFETY: the pointers are to memory that the working set owns or shares by `Arc`, like the working set itself they may go
 // to another thread; they are used through `FastPages` only, which borrows mutably.
@@ -93,23 +93,34 @@ const fn empty_slot(place: usize) -> Slot {
 }
 
 impl Table {
-    fn new() -> Box<Self> {
-        Box::new(Self { slots: std::array::from_fn(empty_slot), working: ptr::null_mut() })
+    fn new() -> Self {
+        Self { slots: std::array::from_fn(empty_slot), working: ptr::null_mut() }
     }
+}
 
-    /// The slot of a page, and its place.
-    fn slot(&mut self, page: u64) -> (&mut Slot, usize) {
-        let place = place_offset(page, 0);
-        (&mut self.slots[place], place)
+impl Drop for FastTable {
+    #[allow(unsafe_code, reason = "the owner of what the pointer leads to")]
+    fn drop(&mut self) {
+        if let Some(table) = self.0 {
+            // SAFETY: it was a box, and nobody has the pointer longer than the working set.
+            drop(unsafe { Box::from_raw(table.as_ptr()) });
+        }
     }
 }
 
 impl FastTable {
+    /// The slot of a page, and its place.
+    #[allow(unsafe_code, reason = "the owner of what the pointer leads to")]
+    fn slot(&mut self, page_number: u32) -> Option<(&mut Slot, usize)> {
+        let place = place_offset(address_of(page_number), 0);
+        // SAFETY: the table is there; what the result borrows is the working set, so that nothing else reads or writes slots.
+        self.0.map(|table| (unsafe { &mut (*table.as_ptr()).slots[place] }, place))
+    }
+
     /// Remembers where a page's bytes are: for loads, for stores.
     pub(crate) fn set(&mut self, page_number: u32, load: Option<*const u8>, store: Option<*mut u8>) {
-        let Some(table) = &mut self.0 else { return };
+        let Some((slot, place)) = self.slot(page_number) else { return };
         let page = address_of(page_number);
-        let (slot, place) = table.slot(page);
         let entry = |bytes: Option<*mut u8>| {
             bytes.map_or(empty(place), |bytes| Entry {
                 page,
@@ -121,16 +132,14 @@ impl FastTable {
 
     /// Forgets whatever is in the slot of a page.
     pub(crate) fn forget(&mut self, page_number: u32) {
-        if let Some(table) = &mut self.0 {
-            let (slot, place) = table.slot(address_of(page_number));
+        if let Some((slot, place)) = self.slot(page_number) {
             *slot = empty_slot(place);
         }
     }
 
     /// Forgets where stores to a page go.
     pub(crate) fn forget_stores(&mut self, page_number: u32) {
-        if let Some(table) = &mut self.0 {
-            let (slot, place) = table.slot(address_of(page_number));
+        if let Some((slot, place)) = self.slot(page_number) {
             slot.store = empty(place);
         }
     }
@@ -153,11 +162,13 @@ pub struct FastPages<'a> {
 
 impl<'a> FastPages<'a> {
     /// The fast pages of a working set.
+    #[allow(unsafe_code, reason = "the way back from the table")]
     pub(crate) fn of(working: &'a mut WorkingSet) -> Self {
-        let this: *mut WorkingSet = working;
-        let table = working.fast_table().0.get_or_insert_with(Table::new);
-        table.working = this;
-        Self { table: NonNull::from(&mut **table), memory: PhantomData }
+        let new = || NonNull::from(Box::leak(Box::new(Table::new())));
+        let table = *working.fast_table().0.get_or_insert_with(new);
+        // SAFETY: the table is there.
+        unsafe { (*table.as_ptr()).working = working };
+        Self { table, memory: PhantomData }
     }
 
     /// The same for a shorter time.
