@@ -46,7 +46,7 @@ macro_rules! operations {
                 },)*
             ];
 
-            /// An instruction of this class whose operands are all 0: it costs its base price.
+            /// An instruction of this class whose operands are all 0.
             pub fn of_class(class: GasClass) -> Self {
                 match class {
                     $(GasClass::$class => Self::$class $({$($operand: <$type>::default()),*})?,)*
@@ -118,7 +118,7 @@ operations! {
         System "system";
         /// An allocation.
         Allocate "allocate" {
-            /// Bytes that are asked for.
+            /// Bytes that are asked for; with 0 it is one that was refused.
             bytes: u64,
             /// The kind of region they lie in.
             kind: PlaneKind,
@@ -135,6 +135,8 @@ operations! {
         Free "free" {
             /// Whole pages that become empty.
             pages: u64,
+            /// Those among them that are resident: stored when the call began, moved there, or touched by the call.
+            resident_pages: u64,
         };
         /// The size of an allocation.
         Size "size";
@@ -150,6 +152,10 @@ operations! {
             copied_bytes: u64,
             /// Whole pages that move to a new address, without a copy, or become empty.
             moved_pages: u64,
+            /// Those among them that are resident: stored when the call began, moved there, or touched by the call.
+            resident_pages: u64,
+            /// 1 if whole pages move, else 0.
+            remaps: u64,
             /// The kind of region it lies in.
             kind: PlaneKind,
             /// Planes of all regions of this kind together, before.
@@ -357,7 +363,7 @@ pub enum OperationError {
 }
 
 impl Operation {
-    /// The instruction itself, its dynamic operands being 0: it costs its base price ([`Schedule::base`]).
+    /// The instruction itself, its dynamic operands being 0. What it costs if it is refused says [`Schedule::base`].
     ///
     /// [`Schedule::base`]: crate::Schedule::base
     pub fn of(instruction: Instruction) -> Self {

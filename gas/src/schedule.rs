@@ -143,38 +143,51 @@ schedule! {
     region_change: Part 10, 100;
     /// Each change of plane within a region in a bulk operation.
     plane_change: Part 0;
-    /// An allocation, with its record's part of the settling.
-    allocate: Base 550, 20;
+    /// The check of an allocation, which may be refused.
+    allocate: Base 130, 20;
+    /// The record of an allocation that is made, with its part of the settling.
+    allocate_record: Part 410, 0;
     /// Each byte of an allocation, in 64ths.
     allocate_byte_64ths: Part 0, 64;
     /// Each page that an allocation needs, or begins.
-    allocate_page: Part 25, 0;
+    allocate_page: Part 8, 0;
     /// Each region that an allocation asks in vain before the one that serves.
-    allocate_region: Part 85, 0;
+    allocate_region: Part 70, 0;
     /// The region of its own that an allocation of generative memory opens, and that is closed with it.
     generative_region: Part 4000, 0;
     /// Each plane beyond the first that an allocation is promoted over.
     promotion_plane: Part 100, 100;
-    /// A release, with its record's part of the settling.
-    free: Base 400, 5;
+    /// The check of a release, which may be refused.
+    free: Base 55, 5;
+    /// The record of an allocation that is released, with its part of the settling.
+    free_record: Part 95, 0;
     /// Each whole page that a release makes empty.
-    free_page: Part 10, 0;
+    free_page: Part 5, 0;
+    /// Each resident page among those that a release or a resize moves or makes empty: one that was stored when the call began,
+    /// whose content has moved there, or that the call has touched. Its part of the settling is included.
+    resident_page: Part 310, 0;
     /// The size of an allocation.
-    size: Base 100, 5;
+    size: Base 70, 5;
     /// A property of what lies at an address.
-    query: Base 110, 8;
+    query: Base 85, 8;
     /// The address of a handle.
-    resolve: Base 65;
-    /// A resize, with its record's part of the settling.
-    resize: Base 600;
+    resolve: Base 60;
+    /// The check of a resize, which may be refused.
+    resize: Base 85;
+    /// The record of an allocation that is resized, with its part of the settling.
+    resize_record: Part 560;
     /// Each whole page that a resize moves or makes empty.
-    resize_page: Part 250;
-    /// A compaction.
-    compact: Base 1400, 50;
+    resize_page: Part 26;
+    /// The change of address of an allocation whose whole pages move.
+    resize_remap: Part 2200;
+    /// The check of a compaction, which may be refused.
+    compact: Base 60, 50;
+    /// The search for what a compaction can move.
+    compact_search: Part 1190, 0;
     /// Each frame that a compaction moves.
-    compact_frame: Part 800, 2048;
+    compact_frame: Part 650, 2048;
     /// Each plane that a compaction looks at.
-    compact_plane: Part 1400, 0;
+    compact_plane: Part 1250, 0;
     /// Each run of frames in a record that a compaction writes anew, with its part of the settling.
     compact_run: Part 560, 0;
     /// Growth by a plane of heap.

@@ -8,7 +8,7 @@ use crate::fault::{Access, Fault};
 use crate::memory::Memory;
 use crate::permissions::Permissions;
 use crate::plan::Touches;
-use crate::working_set::{Frame, page_number};
+use crate::working_set::{Frame, page_number, page_of};
 
 impl Memory {
     /// What the program may do with a page; nothing where there is none, or where the allocator has nothing.
@@ -55,13 +55,45 @@ impl Memory {
         page
     }
 
-    /// Pages that the call stores to first when the allocator zeroes a block at an address: the block's page, or none.
+    /// Pages that the call stores to first when the allocator zeroes a block at an address: the block's page, or none. `None` if
+    /// the page is not [resident](Self::resident_pages): then the block is zero already.
     #[inline]
-    pub(crate) fn plan_zeroing(&mut self, address: u64) -> Result<u32, Fault> {
+    pub(crate) fn plan_zeroing(&mut self, address: u64) -> Result<Option<u32>, Fault> {
         if self.working.recent_store(address >> PAGE_OFFSET_BITS).is_some() {
-            return Ok(0);
+            return Ok(Some(0));
         }
-        Ok(self.plan_touch(address, Access::Write)?.first_writes)
+        let at = Address::new(address).expect("the allocator's addresses have 40 bits");
+        if !self.is_resident(at.region(), at.page()) {
+            return Ok(None);
+        }
+        Ok(Some(self.plan_touch(address, Access::Write)?.first_writes))
+    }
+
+    /// Whether a page is resident: stored when the call began, stored because it has moved there, or touched by the call. To move
+    /// or to drop it takes longer than where nothing ever was. One that the call has emptied still is, since the slab below is
+    /// gone through again.
+    pub(crate) fn is_resident(&self, region: u8, page: u32) -> bool {
+        self.regions[&region].cap().is_stored_or_emptied(page)
+            || self.working.find(page_number(region, page)).is_some()
+    }
+
+    /// How many pages of a range are resident. The cost is that of two paths of the tree, of the range's pages in the overlay, and
+    /// of those that the call has touched.
+    pub(crate) fn resident_pages(&self, region: u8, pages: Range<u32>) -> u32 {
+        match pages.len() {
+            0 => return 0,
+            1 => return self.is_resident(region, pages.start).into(),
+            _ => {}
+        }
+        let cap = self.regions[&region].cap();
+        let stored = cap.stored_or_emptied_in(pages.clone());
+        if stored == pages.end - pages.start {
+            return stored;
+        }
+        let numbers = page_number(region, pages.start)..=page_number(region, pages.end - 1);
+        let touched = self.working.frames_in(numbers).map(|frame| page_of(frame.page_number));
+        let others = touched.filter(|&page| stored == 0 || !cap.is_stored_or_emptied(page)).count();
+        stored + u32::try_from(others).expect("a region has 2^20 pages")
     }
 
     /// What the allocator touches first when it reads or writes in the page of an address, whatever the permissions. The page

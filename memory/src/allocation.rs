@@ -27,6 +27,8 @@ use crate::working_set::page_number;
 #[must_use = "nothing is allocated before the plan is committed"]
 pub struct AllocationPlan {
     grant: GrantPlan,
+    /// Bytes from the start on that are to be zeroed.
+    zeroed: Option<u64>,
     first_writes: u32,
     epoch: u64,
 }
@@ -68,6 +70,9 @@ impl AllocationPlan {
 #[must_use = "nothing is freed before the plan is committed"]
 pub struct FreePlan {
     freed: FreedPlace,
+    /// Whether there is anything to be zeroed or dropped.
+    is_resident: bool,
+    resident_pages: u32,
     first_writes: u32,
     epoch: u64,
 }
@@ -76,6 +81,11 @@ impl FreePlan {
     /// Whole pages that are given back.
     pub fn pages(&self) -> u64 {
         self.freed.pages().into()
+    }
+
+    /// Those among them that were stored when the call began or were moved there, or that the call has touched.
+    pub fn resident_pages(&self) -> u64 {
+        self.resident_pages.into()
     }
 
     /// The planes of the kind of region, if the region is closed with the allocation; else they stay.
@@ -95,6 +105,7 @@ impl FreePlan {
 pub struct ResizePlan {
     resized: ResizedPlace,
     moved_pages: u64,
+    resident_pages: u64,
     touches: Touches,
     epoch: u64,
 }
@@ -113,6 +124,16 @@ impl ResizePlan {
     /// Whole pages that move to another address without a copy, or are given back.
     pub fn moved_pages(&self) -> u64 {
         self.moved_pages
+    }
+
+    /// Those among them that were stored when the call began or were moved there, or that the call has touched.
+    pub fn resident_pages(&self) -> u64 {
+        self.resident_pages
+    }
+
+    /// 1 if whole pages move to another address, else 0.
+    pub fn remaps(&self) -> u64 {
+        u64::from(self.resized.change == ResizeChange::Remap)
     }
 
     /// The planes of the kind of region.
@@ -175,9 +196,8 @@ impl Memory {
     ) -> Result<AllocationPlan, AllocationFailure> {
         let plan = if let Some((region, found)) = self.allocator.find_first_block(request)? {
             let first_writes =
-                if found.shares_page { self.plan_zeroing(found.address(region).packed())? } else { 0 };
-            let grant = self.allocator.plan_block(request, region, found);
-            AllocationPlan { grant, first_writes, epoch: self.epoch }
+                if found.shares_page { self.plan_zeroing(found.address(region).packed())? } else { None };
+            self.plan_granted(self.allocator.plan_block(request, region, found), first_writes)
         } else {
             self.plan_anywhere(request, prices)?
         };
@@ -193,9 +213,16 @@ impl Memory {
         let grant = self.allocator.plan_grant(request, prices, &self.regions)?;
         let first_writes = match grant.zeroed() {
             Some(_) => self.plan_zeroing(grant.address().packed())?,
-            None => 0,
+            None => None,
         };
-        Ok(AllocationPlan { grant, first_writes, epoch: self.epoch })
+        Ok(self.plan_granted(grant, first_writes))
+    }
+
+    /// The plan of what was found, which is zeroed if that stores to so many pages first.
+    #[inline]
+    fn plan_granted(&self, grant: GrantPlan, first_writes: Option<u32>) -> AllocationPlan {
+        let zeroed = first_writes.and_then(|_| grant.zeroed());
+        AllocationPlan { zeroed, first_writes: first_writes.unwrap_or(0), grant, epoch: self.epoch }
     }
 
     /// Allocates as planned and returns the address. Plans made before are void. The memory reads as zeros.
@@ -204,12 +231,11 @@ impl Memory {
     /// If the plan is void: an error of the embedder.
     #[inline]
     pub fn allocate(&mut self, plan: AllocationPlan) -> Address {
-        let AllocationPlan { grant, epoch, .. } = plan;
+        let AllocationPlan { grant, zeroed, epoch, .. } = plan;
         self.begin_change(epoch);
         if let Some((region, kind)) = grant.opens() {
             self.open_region(region, kind, grant.synthesis());
         }
-        let zeroed = grant.zeroed();
         let address = self.allocator.grant(grant);
         if let Some(length) = zeroed {
             self.fill_zeros(address.packed(), length);
@@ -226,11 +252,14 @@ impl Memory {
     #[inline]
     pub fn plan_free(&mut self, address: u64, owner: &Hash) -> Result<FreePlan, AllocationFailure> {
         let freed = self.allocator.plan_free(address, owner)?;
-        let first_writes = match freed.zeroed() {
+        let zeroing = match freed.zeroed() {
             Some(_) => self.plan_zeroing(address)?,
-            None => 0,
+            None => None,
         };
-        Ok(FreePlan { freed, first_writes, epoch: self.epoch })
+        let resident_pages = self.resident_pages(freed.region, freed.dropped_pages());
+        let is_resident = zeroing.is_some() || resident_pages > 0;
+        let first_writes = zeroing.unwrap_or(0);
+        Ok(FreePlan { freed, is_resident, resident_pages, first_writes, epoch: self.epoch })
     }
 
     /// Frees as planned. The bytes are zeroed. Plans made before are void.
@@ -239,9 +268,9 @@ impl Memory {
     /// If the plan is void: an error of the embedder.
     #[inline]
     pub fn free(&mut self, plan: FreePlan) {
-        let FreePlan { freed, epoch, .. } = plan;
+        let FreePlan { freed, is_resident, epoch, .. } = plan;
         self.begin_change(epoch);
-        self.free_place(&freed);
+        self.free_place(&freed, is_resident);
     }
 
     /// What is to be done to give the allocation that contains an address another size: in place, or whole pages at another
@@ -269,8 +298,11 @@ impl Memory {
             touches = self.plan_touch(from, access)?;
             touches.first_writes += self.plan_touch(to, Access::Write)?.first_writes;
         }
-        let moved_pages = (resized.dropped_pages().len() + resized.remapped_pages().len()) as u64;
-        Ok(ResizePlan { resized, moved_pages, touches, epoch: self.epoch })
+        let moved = [resized.dropped_pages(), resized.remapped_pages()];
+        let moved_pages = moved.iter().map(|pages| pages.len() as u64).sum();
+        let resident_pages =
+            moved.into_iter().map(|pages| u64::from(self.resident_pages(resized.region, pages))).sum();
+        Ok(ResizePlan { resized, moved_pages, resident_pages, touches, epoch: self.epoch })
     }
 
     /// Resizes as planned and returns the new address. Bytes that were not the allocation's before read as zeros. Plans made
@@ -373,7 +405,8 @@ impl Memory {
         let mut changed = BTreeSet::new();
         for slot in ending {
             let freed = self.allocator.plan_free_slot(slot).expect("what ends is recorded");
-            self.free_place(&freed);
+            let is_resident = self.resident_pages(freed.region, freed.place.place().pages()) > 0;
+            self.free_place(&freed, is_resident);
             changed.insert(freed.region);
         }
         for region in self.allocator.close_volatile() {
@@ -393,15 +426,17 @@ impl Memory {
         self.epoch += 1;
     }
 
+    /// Frees a place. If none of its pages is resident, nothing is to be zeroed or dropped.
     #[inline]
-    fn free_place(&mut self, freed: &FreedPlace) {
-        if let Some(length) = freed.zeroed() {
-            self.fill_zeros(Address::from_linear(freed.region, freed.place.offset()).packed(), length);
-        }
+    fn free_place(&mut self, freed: &FreedPlace, is_resident: bool) {
         if freed.closes.is_some() {
             self.close_region(freed.region);
-        } else if freed.pages() > 0 {
-            self.drop_pages(freed.region, freed.dropped_pages());
+        } else if is_resident {
+            let start = Address::from_linear(freed.region, freed.place.offset()).packed();
+            match freed.zeroed() {
+                Some(length) => self.fill_zeros(start, length),
+                None => self.drop_pages(freed.region, freed.dropped_pages()),
+            }
         }
         self.allocator.free(freed);
     }

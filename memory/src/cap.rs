@@ -148,6 +148,21 @@ impl DataCap {
         !matches!(self.slot(page), PageSlot::Empty)
     }
 
+    /// Whether a page is stored, or was when the overlay was empty.
+    pub(crate) fn is_stored_or_emptied(&self, page: u32) -> bool {
+        self.backing.is_stored(page)
+            || self.overlay.get(&page).is_some_and(|slot| !matches!(slot, PageSlot::Empty))
+    }
+
+    /// For how many pages of a range [`is_stored_or_emptied`](Self::is_stored_or_emptied) holds. The cost is that of two paths of
+    /// the tree, and of the overlay's pages in the range.
+    pub(crate) fn stored_or_emptied_in(&self, range: Range<u32>) -> u32 {
+        let below = self.backing.stored_in(range.clone());
+        let above = overlaid(&self.overlay, range)
+            .filter(|&(&page, slot)| !matches!(slot, PageSlot::Empty) && !self.backing.is_stored(page));
+        below + u32::try_from(above.count()).expect("a cap has 2^20 pages")
+    }
+
     /// How many pages of a range of this generative cap have been written. The cost is that of a path of the tree, and of the
     /// overlay's pages in the range.
     pub(crate) fn written_in(&self, range: Range<u32>) -> u32 {

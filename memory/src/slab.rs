@@ -106,6 +106,11 @@ impl PageSlab {
         if self.synthesis.is_some() { LeafForm::Marked } else { LeafForm::Plain }
     }
 
+    /// Whether a page of the slab is stored.
+    pub(crate) fn is_stored(&self, page: u32) -> bool {
+        matches!(self.pages.descend(self.depth(), page.into()), Node::Page(..) | Node::Missing(..))
+    }
+
     /// How many pages of a range within the slab are stored. The cost is that of two paths of the tree.
     pub(crate) fn stored_in(&self, range: Range<u32>) -> u32 {
         let before = |page| self.pages.stored_before(self.depth(), page);

@@ -257,6 +257,7 @@ impl Run {
                     let quantities = Quantities {
                         planes: plan.planes(),
                         pages: plan.pages(),
+                        resident: plan.resident_pages(),
                         touches: plan.touches(),
                         ..Quantities::default()
                     };
@@ -275,6 +276,8 @@ impl Run {
                         planes: Some(plan.planes()),
                         extra_planes: plan.extra_planes(),
                         pages: plan.moved_pages(),
+                        remaps: plan.remaps(),
+                        resident: plan.resident_pages(),
                         copied: plan.copied_bytes(),
                         added: plan.added_bytes(),
                         touches: plan.touches(),

@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// Print what an operation costs: its name and operands, or an instruction; may be given many times.
     #[arg(long = "cost", value_name = "OPERATION")]
     costs: Vec<Operation>,
-    /// List all operations with their operands and base prices.
+    /// List all operations with their operands, and what they cost if these are 0.
     #[arg(long, conflicts_with = "costs")]
     operations: bool,
     /// Print one JSON object with the schedule's name, root and prices, and the costs that were asked for.
@@ -96,17 +96,17 @@ fn write_cost(out: &mut Output, cost: &Cost) -> io::Result<()> {
     Ok(())
 }
 
-/// An operation, its base price, the instructions that it stands for if they are few, and its operands.
+/// An operation, what it costs without operands, the instructions that it stands for if they are few, and its operands.
 fn write_form(out: &mut Output, schedule: &Schedule, form: &OperationForm) -> io::Result<()> {
     const FEW: usize = 4;
     let operation: Operation = form.name.parse().expect("a form's name is an operation");
-    let base = schedule.cost(&operation).total().unwrap_or(u64::MAX);
+    let cost = schedule.cost(&operation).total().unwrap_or(u64::MAX);
     let members = TABLE.iter().filter(|row| Operation::of_class(row.gas_class).name() == form.name);
     let mnemonics: Vec<&str> = members.map(|row| row.mnemonic).collect();
     let about = form.about.trim().trim_end_matches('.');
     match mnemonics.len() {
-        1..=FEW => writeln!(out, "{:<14}{base:>8}  {about}: {}", form.name, mnemonics.join(", "))?,
-        _ => writeln!(out, "{:<14}{base:>8}  {about}", form.name)?,
+        1..=FEW => writeln!(out, "{:<14}{cost:>8}  {about}: {}", form.name, mnemonics.join(", "))?,
+        _ => writeln!(out, "{:<14}{cost:>8}  {about}", form.name)?,
     }
     for (name, about) in form.operands {
         writeln!(out, "{:24}{name:<16}{}", "", about.trim().trim_end_matches('.'))?;

@@ -62,8 +62,8 @@ impl CallTwin {
                 self.paid[kind as usize].extend(each);
             }
             Step::Release(kind, planes) => {
-                self.used +=
-                    self.schedule.cost(&Operation::Free { pages: 0 }).total().expect("it is below 2^64");
+                let operation = Operation::Free { pages: 0, resident_pages: 0 };
+                self.used += self.schedule.cost(&operation).total().expect("it is below 2^64");
                 let before = self.planes(kind);
                 let stack = &mut self.paid[kind as usize];
                 let released = (0..planes).map_while(|_| stack.pop());

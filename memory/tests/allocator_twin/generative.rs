@@ -42,7 +42,7 @@ impl Twin {
     /// The leaves of all written pages of generative regions.
     pub(crate) fn leaves(&self) -> Leaves {
         let leaf = |&page: &u64| (place(page), hash_pair(&page_leaf(&self.page(page)), &uint64_chunk(1)));
-        self.stored.iter().map(leaf).collect()
+        self.stored.iter().filter(|page| self.synthesis(*page * PAGE).is_some()).map(leaf).collect()
     }
 
     /// The leaf of a generative region in the state tree, from the leaves of its written pages up.

@@ -39,6 +39,9 @@ pub(crate) struct Quantities {
     pub(crate) extra_planes: u64,
     pub(crate) further_regions: u64,
     pub(crate) pages: u64,
+    /// Those among them that are resident.
+    pub(crate) resident: u64,
+    pub(crate) remaps: u64,
     pub(crate) copied: u64,
     pub(crate) added: u64,
     pub(crate) touches: Touches,
@@ -56,8 +59,11 @@ pub(crate) struct Twin {
     pub(crate) written: BTreeSet<u64>,
     /// What makes the pages of generative regions.
     pub(crate) made: BTreeMap<u8, Synthesis>,
-    /// The pages of generative regions that settled calls have written.
+    /// The pages that settled calls have left stored: of generative regions those that were written, of others those that are not
+    /// zero.
     pub(crate) stored: BTreeSet<u64>,
+    /// Those that were stored when the call began.
+    pub(crate) begun: BTreeSet<u64>,
     pub(crate) foreign: BTreeSet<u8>,
     pub(crate) limit: u64,
 }
@@ -286,7 +292,7 @@ impl Twin {
             further_regions: asked - 1,
             ..Quantities::default()
         };
-        if found.shares_page {
+        if found.shares_page && self.is_resident(found.address / PAGE) {
             quantities.touches.first_writes = self.store(found.address, block_bytes(size), |_| 0);
         }
         self.regions.entry(region).or_insert((kind, 0)).1 += found.growth;
@@ -339,12 +345,15 @@ impl Twin {
     fn free_index(&mut self, index: usize) -> Quantities {
         let shares_page = self.shares_page(index);
         let owned = self.live[index].clone();
+        let address = owned.address;
         let mut quantities = Quantities::default();
         if shares_page {
-            quantities.touches.first_writes =
-                self.store(owned.address, owned.extent().end - owned.address, |_| 0);
+            if self.is_resident(address / PAGE) {
+                quantities.touches.first_writes = self.store(address, owned.extent().end - address, |_| 0);
+            }
         } else {
             quantities.pages = owned.pages().end - owned.pages().start;
+            quantities.resident = self.resident(owned.pages());
             self.drop_pages(owned.pages());
         }
         self.live.swap_remove(index);
@@ -355,6 +364,15 @@ impl Twin {
                 Some(PlaneChange { kind: owned.kind, before, after: self.planes_of(owned.kind) });
         }
         quantities
+    }
+
+    /// Whether there was ever something in a page, or the call has touched it.
+    fn is_resident(&self, page: u64) -> bool {
+        [&self.begun, &self.stored, &self.read, &self.written].iter().any(|pages| pages.contains(&page))
+    }
+
+    fn resident(&self, pages: std::ops::Range<u64>) -> u64 {
+        pages.filter(|&page| self.is_resident(page)).count() as u64
     }
 
     fn drop_pages(&mut self, pages: std::ops::Range<u64>) {
@@ -438,8 +456,12 @@ impl Twin {
                 }
             } else {
                 new.frames.truncate(usize::try_from(wants).unwrap());
+                quantities.resident = self.resident(old.pages().start + wants..old.pages().end);
                 self.drop_pages(old.pages().start + wants..old.pages().end);
                 quantities.pages += had - wants;
+            }
+            if new.address != start {
+                quantities.resident = self.resident(old.pages());
             }
             let page_end = low.next_multiple_of(PAGE);
             let end = size.max(old.size).min(page_end);
@@ -448,6 +470,7 @@ impl Twin {
             }
             if new.address != start {
                 quantities.pages += had;
+                quantities.remaps = 1;
                 self.move_pages(old.pages(), new.address / PAGE);
             }
         } else {
@@ -468,6 +491,7 @@ impl Twin {
             if shares_page {
                 quantities.touches.first_writes += self.store(start, block_bytes(old.size), |_| 0);
             } else {
+                quantities.resident = self.resident(old.pages());
                 quantities.touches.first_reads = self.touch_read(start / PAGE);
                 quantities.pages = old.pages().end - old.pages().start;
                 self.drop_pages(old.pages());
@@ -487,7 +511,7 @@ impl Twin {
         let bytes = std::mem::take(&mut self.bytes);
         self.bytes =
             bytes.into_iter().map(|(at, byte)| (place(at / PAGE) * PAGE + at % PAGE, byte)).collect();
-        for set in [&mut self.read, &mut self.written] {
+        for set in [&mut self.read, &mut self.written, &mut self.stored] {
             *set = set.iter().map(|&page| place(page)).collect();
         }
     }
@@ -546,7 +570,13 @@ impl Twin {
         for page in std::mem::take(&mut self.written) {
             if self.synthesis(page * PAGE).is_some() {
                 self.stored.insert(page);
+            } else {
+                self.stored.remove(&page);
             }
         }
+        let in_use = self.bytes.keys().map(|at| at / PAGE);
+        let in_use: Vec<u64> = in_use.filter(|page| self.synthesis(page * PAGE).is_none()).collect();
+        self.stored.extend(in_use);
+        self.begun.clone_from(&self.stored);
     }
 }

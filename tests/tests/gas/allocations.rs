@@ -47,6 +47,8 @@ impl Allocations {
         let mut twin = Twin::new(&[], u64::MAX);
         let mut recent = Vec::new();
         for (number, region) in memory.regions() {
+            let first_page = u64::from(number) << 20;
+            twin.stored.extend(region.cap().backing().pages().map(|(page, _)| first_page + u64::from(page)));
             let Some(FrameBudget { planes, recency }) = region.budget() else {
                 twin.foreign.insert(number);
                 continue;
@@ -59,6 +61,7 @@ impl Allocations {
         }
         recent.sort_unstable();
         twin.recent = recent.into_iter().map(|(_, number)| number).collect();
+        twin.begun.clone_from(&twin.stored);
         twin.next = memory.next_allocation();
         let listed = |(slot, record): (u32, &Allocation)| {
             let frames = record.fragments.iter().flat_map(|run| {
@@ -99,7 +102,8 @@ impl Allocations {
                         let opened =
                             u64::from(request.kind == RegionKind::Generative) * schedule.generative_region;
                         let searched = searched(done.further_regions);
-                        (new(a) + growth(&prices, &done) + searched + opened, done.touches)
+                        let record = schedule.allocate_record;
+                        (record + new(a) + growth(&prices, &done) + searched + opened, done.touches)
                     }
                     Err(AllocationError::Exhausted { regions, .. }) => {
                         (searched(u64::from(regions) - 1), Touches::default())
@@ -109,18 +113,23 @@ impl Allocations {
             }
             Opcode::M3Free => {
                 let done = self.twin.free(a, &self.owner).ok()?;
-                (done.pages * schedule.free_page, done.touches)
+                let pages = done.pages * schedule.free_page + done.resident * schedule.resident_page;
+                (schedule.free_record + pages, done.touches)
             }
             Opcode::M3Resize => {
                 let (_, done) = self.twin.resize(a, b, &self.owner, &prices).ok()?;
-                let moved = bytes(done.copied, schedule.copy_byte_64ths) + done.pages * schedule.resize_page;
-                (new(done.added) + moved + growth(&prices, &done), done.touches)
+                let pages = done.pages * schedule.resize_page
+                    + done.resident * schedule.resident_page
+                    + done.remaps * schedule.resize_remap;
+                let moved = bytes(done.copied, schedule.copy_byte_64ths) + pages;
+                (schedule.resize_record + new(done.added) + moved + growth(&prices, &done), done.touches)
             }
             Opcode::M3Compact | Opcode::M3Defrag => {
                 let asked = if opcode == Opcode::M3Defrag { b } else { u64::MAX };
                 let limit = u32::try_from(asked).unwrap_or(u32::MAX).min(DEFAULT_COMPACTION_MOVES);
                 let done = self.twin.compact(u8::try_from(a).ok()?, limit).ok()?;
-                let cost = done.moved * schedule.compact_frame
+                let cost = schedule.compact_search
+                    + done.moved * schedule.compact_frame
                     + done.scanned * schedule.compact_plane
                     + done.written * schedule.compact_run;
                 return Some(Bill { allocation: cost, ..Bill::default() });

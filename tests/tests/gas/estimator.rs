@@ -39,6 +39,9 @@ struct Case {
     before: Vec<Instruction>,
     instruction: Instruction,
     registers: Vec<(u8, u64)>,
+    /// Whether it is refused, which costs its base price.
+    is_refused: bool,
+    /// What it is, or else what it has done before it was refused.
     costs: Vec<Operation>,
 }
 
@@ -81,9 +84,11 @@ fn cases(opcode: Opcode) -> Vec<Case> {
         before: Vec::new(),
         instruction,
         registers: vec![(A0, a0), (A2, a2), (A1, a1)],
+        is_refused: false,
         costs,
     };
-    let refused = case(0, 0, 3 * 4096, vec![itself]);
+    let refused_at = |a1, a2| Case { is_refused: true, ..case(0, a1, a2, Vec::new()) };
+    let refused = refused_at(0, 3 * 4096);
     // At the last byte of a page.
     let further_page = u64::from(opcode.access_bytes() > 1);
     let crossing = Operation::Crossing { accesses: further_page };
@@ -136,25 +141,32 @@ fn cases(opcode: Opcode) -> Vec<Case> {
         GasClass::ReadRoot => vec![case(DATA, 2, 0, vec![itself, touch(0, 1)])],
         GasClass::Allocate => allocations(&case),
         GasClass::Free => {
-            let freed = case(0, 5000, 0, vec![Operation::Free { pages: 2 }]);
-            vec![allocated(freed), case(0, DATA, 0, vec![itself])]
+            let freed = |resident_pages| case(0, 5000, 0, vec![Operation::Free { pages: 2, resident_pages }]);
+            vec![allocated(freed(0)), stored(allocated(freed(1))), refused_at(DATA, 0)]
         }
         GasClass::Resize => {
-            let resize = Operation::Resize {
-                added_bytes: 15_000,
+            let resize = |added_bytes, moved_pages, resident_pages, remaps| Operation::Resize {
+                added_bytes,
                 copied_bytes: 0,
-                moved_pages: 0,
+                moved_pages,
+                resident_pages,
+                remaps,
                 kind: PlaneKind::Heap,
                 planes_before: 1,
                 planes_after: 1,
                 extra_planes: 0,
             };
-            // The rest of its last page is zeroed.
-            vec![allocated(case(0, 5000, 20_000, vec![resize, touch(0, 1)])), case(0, DATA, 1, vec![itself])]
+            vec![
+                // The rest of its last page is zeroed.
+                allocated(case(0, 5000, 20_000, vec![resize(15_000, 0, 0, 0), touch(0, 1)])),
+                stored(allocated(case(0, 12_288, 4096, vec![resize(0, 2, 1, 0)]))),
+                obstructed(stored(allocated(case(0, 8192, 12_288, vec![resize(4096, 2, 1, 1)])))),
+                refused_at(DATA, 1),
+            ]
         }
-        GasClass::Compact => vec![two_half_planes(instruction), case(0, DATA, 9, vec![itself])],
+        GasClass::Compact => vec![two_half_planes(instruction), refused_at(DATA, 9)],
         GasClass::Size | GasClass::Query | GasClass::Resolve => {
-            vec![allocated(case(0, 5000, 9, vec![itself])), case(0, DATA, 9, vec![itself])]
+            vec![allocated(case(0, 5000, 9, vec![itself])), refused_at(DATA, 9)]
         }
         _ => vec![case(DATA, DATA, 3, vec![itself])],
     }
@@ -203,6 +215,23 @@ fn allocated(case: Case) -> Case {
     Case { before: vec![allocate], registers, ..case }
 }
 
+/// The case, after a byte was stored to the second page of what lies at a1.
+fn stored(mut case: Case) -> Case {
+    case.before.extend([
+        Instruction { opcode: Opcode::Lui, rd: A5, rs1: 0, rs2: 0, imm: 4096 },
+        Instruction { opcode: Opcode::Add, rd: A5, rs1: A5, rs2: A1, imm: 0 },
+        Instruction { opcode: Opcode::Sb, rd: 0, rs1: A5, rs2: A5, imm: 0 },
+    ]);
+    case
+}
+
+/// The case, after a page was allocated behind all others.
+fn obstructed(mut case: Case) -> Case {
+    case.before.push(Instruction { opcode: Opcode::M3Alloc, rd: A6, rs1: A6, rs2: A3, imm: 0 });
+    case.registers.push((A6, 4096));
+    case
+}
+
 /// A compaction of a heap with two frames in use in one plane and five in another.
 fn two_half_planes(instruction: Instruction) -> Case {
     let act = |opcode, rd, rs1, rs2| Instruction { opcode, rd, rs1, rs2, imm: 0 };
@@ -221,6 +250,7 @@ fn two_half_planes(instruction: Instruction) -> Case {
             (A2, u64::MAX),
             (A1, FIRST_OPENED),
         ],
+        is_refused: false,
         costs: vec![Operation::Compact { moved_frames: 2, scanned_planes: 1, written_runs: 1 }],
     }
 }
@@ -230,6 +260,7 @@ fn host_calls(instruction: Instruction) -> Vec<Case> {
         before: Vec::new(),
         instruction,
         registers: vec![(A7, number), (A0, a0), (A2, a2), (A3, a3), (A1, a1)],
+        is_refused: false,
         costs: [&[Operation::System], costs].concat(),
     };
     let plain = |bytes| Operation::HostCall { bytes, gas: 0 };
@@ -290,8 +321,10 @@ fn the_estimator_says_what_the_machine_charges() {
                 let is_illegal = matches!(&outcome, Outcome::Trapped(trap) if matches!(trap.cause, TrapCause::IllegalInstruction { .. }));
                 assert!(!is_illegal, "{what}: {outcome}");
                 let after = machine.meter().unwrap().bill();
-                let estimated =
-                    case.costs.iter().map(|operation| schedule.cost(operation)).fold(before, Bill::and);
+                let refused = if case.is_refused { schedule.base(case.instruction) } else { 0 };
+                let refused = Bill { instructions: refused, ..Bill::default() };
+                let costs = case.costs.iter().map(|operation| schedule.cost(operation));
+                let estimated = costs.fold(before.and(refused), Bill::and);
                 assert_eq!(after, estimated, "{what}: {:?}", case.costs);
             }
         }

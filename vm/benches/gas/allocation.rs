@@ -77,8 +77,8 @@ fn allocations() -> Vec<Workload> {
     let row = |name: &str, bytes, word| {
         let body = code(|code| (0..BODY).for_each(|_| alloc(code, A0, A1, A2)));
         let prologue = code(|code| _ = code.li(A1, bytes).li(A2, word));
-        let script = Script { setup: budget(64 * MIB), prologue, ..Script::new(body) };
-        twice(name, "allocate", script).settled()
+        let script = Script { setup: budget(2 * LOOPS * BODY * bytes), prologue, ..Script::new(body) };
+        twice(name, "allocate_record", script).settled()
     };
     let pages = |pages: u64| {
         let setup = budget(80 * MIB);
@@ -119,7 +119,7 @@ fn releases() -> Vec<Workload> {
         });
         let setup = joined(&[allocated(count + 1, bytes, ON_HEAP), written]);
         let prologue = code(|code| _ = code.li(T0, HEAP).li(T1, bytes));
-        twice(name, "free", Script { setup, prologue, ..Script::new(freed.clone()) }).settled()
+        twice(name, "free_record", Script { setup, prologue, ..Script::new(freed.clone()) }).settled()
     };
     let pages = |pages: u64, is_written: bool| {
         let written = walk(if is_written { pages * BODY } else { 0 }, HEAP, PAGE, |code| {
@@ -128,9 +128,9 @@ fn releases() -> Vec<Workload> {
         let setup = joined(&[allocated(BODY, pages * PAGE, ON_HEAP), written]);
         Script { setup, ..Script::once(walk(BODY, HEAP, pages * PAGE, |code| free(code, T0))) }
     };
-    let page = |name: &str, is_written| {
+    let page = |name: &str, price, is_written| {
         let (less, more) = (pages(1, is_written), pages(65, is_written));
-        Workload::difference(name, "free_page", less, more, 64 * BODY).settled()
+        Workload::difference(name, price, less, more, 64 * BODY).settled()
     };
     vec![
         row("free: blocks of 16 bytes, settled", 16, true),
@@ -138,8 +138,8 @@ fn releases() -> Vec<Workload> {
         row("free: blocks of 2,048 bytes, settled", 2048, true),
         row("free: empty pages of their own, settled", PAGE, false),
         row("free: written pages of their own, settled", PAGE, true),
-        page("free: each empty page, settled", false),
-        page("free: each written page, settled", true).bounded("it was written before, which costs far more"),
+        page("free: each empty page, settled", "free_page", false),
+        page("free: each written page, settled", "resident_page", true),
     ]
 }
 
@@ -156,11 +156,30 @@ fn pairs() -> Vec<Workload> {
             code.li(A1, bytes).li(A2, word).append(&allocated(beside, bytes, word));
         });
         let setup = budget(16 * MIB);
-        Workload::new(name, "allocate", Script { setup, prologue, loops: 100, ..Script::new(body) }, BODY / 2)
+        let price = if word == GENERATIVE { "generative_region" } else { "allocate_record" };
+        Workload::new(name, price, Script { setup, prologue, loops: 100, ..Script::new(body) }, BODY / 2)
     };
     let kinds = [("Heap", ON_HEAP), ("Shared", 6), ("Transient", 7), ("State", 3)];
     let blocks = kinds
         .map(|(kind, word)| row(format!("allocate and free: 64 bytes beside others, {kind}"), 64, word, 3));
+    // Pages that earlier calls have written, and this one has emptied.
+    let emptied = |pages: u64| {
+        let written = walk(pages, HEAP, PAGE, |code| _ = code.s(Opcode::Sd, T0, T1, 0));
+        let setup = joined(&[allocated(1, pages * PAGE, ON_HEAP), written]);
+        let prologue = code(|code| {
+            code.li(A1, pages * PAGE).li(A2, ON_HEAP).li(A0, HEAP);
+            free(code, A0);
+        });
+        let body = code(|code| {
+            (0..BODY / 2).for_each(|_| {
+                alloc(code, A0, A1, A2);
+                free(code, A0);
+            });
+        });
+        Script { setup, prologue, loops: 4, ..Script::new(body) }
+    };
+    let name = "allocate and free: each page that was stored before";
+    let stored = Workload::difference(name, "resident_page", emptied(16), emptied(272), 256 * 2 * BODY);
     let others = [
         ("2,048 bytes beside others", 2048, ON_HEAP, 3),
         ("64 bytes, beside 10,000", 64, ON_HEAP, 10_000),
@@ -171,7 +190,7 @@ fn pairs() -> Vec<Workload> {
     ];
     let others = others
         .map(|(name, bytes, word, beside)| row(format!("allocate and free: {name}"), bytes, word, beside));
-    [&blocks[..], &others].concat()
+    [&blocks[..], &others, &[stored]].concat()
 }
 
 /// Requests that are refused, at once and after all regions were asked.
@@ -203,8 +222,16 @@ fn refusals() -> Vec<Workload> {
     );
     vec![
         row("allocate: refused, no bytes", "allocate", Opcode::M3Alloc, (0, ON_HEAP)),
+        row("allocate: refused, no room", "allocate", Opcode::M3Alloc, (1 << 32, ON_HEAP | 3 << 16)),
         row("free: refused, the middle of a block", "free", Opcode::M3Free, (HEAP + 8, 0)),
+        row("free: refused, nothing is there", "free", Opcode::M3Free, (HEAP + PAGE, 0)),
         row("resize: refused, another's address", "resize", Opcode::M3Resize, (HEAP - 8, 64)),
+        row("resize: refused, no room", "resize", Opcode::M3Resize, (HEAP, 1 << 32)),
+        row("compact: refused, another's region", "compact", Opcode::M3Compact, (DATA >> 32, 0)),
+        row("query: refused, no region", "query", Opcode::M3Query, (0x55 << 32, 0)),
+        row("query: refused, no property", "query", Opcode::M3Query, (HEAP, 99)),
+        row("size: nothing is there", "size", Opcode::M3Size, (HEAP + PAGE, 0)),
+        row("resolve: refused, nothing has the handle", "resolve", Opcode::M3Resolve, (99 << 24, 0)),
         searched,
     ]
 }
@@ -223,26 +250,31 @@ fn opened(count: u64, kind: u64, first: u64) -> Code {
 /// Promotion, growth, and regions that are opened.
 fn planes() -> Vec<Workload> {
     let resource = "the price of a plane is for what it takes from a node for as long as it is there";
-    // Every plane has one free frame, and there are so many planes of the kind that none is grown instead.
+    // Every plane has one free frame, and there are so many planes of the kind that none is grown instead. What fills them is
+    // contiguous, or it would be promoted itself.
     let many = allocated(1, 1 << 30, ON_HEAP | FURTHER << 16);
+    let filled = |planes| allocated(planes, (PLANE_PAGES - 1) * PAGE, ON_HEAP | CONTIGUOUS);
     let promoted = |planes: u64| {
         let body = code(|code| {
             alloc(code, A0, A1, A2);
             free(code, A0);
         });
         let prologue = code(|code| {
-            code.append(&allocated(128, (PLANE_PAGES - 1) * PAGE, ON_HEAP));
+            code.append(&filled(128));
             code.li(A1, planes * PAGE).li(A2, ON_HEAP);
         });
         Script { setup: many.clone(), prologue, loops: 200, ..Script::new(body) }
     };
-    let mut all = vec![Workload::difference(
-        "allocate and free: each plane of a promotion",
-        "promotion_plane",
-        promoted(24),
-        promoted(120),
-        200 * 96,
-    )];
+    let stays = |planes: u64| {
+        let setup = joined(&[many.clone(), filled(1024)]);
+        Script { setup, ..Script::once(allocated(8, planes * PAGE, ON_HEAP)) }
+    };
+    let row =
+        |name: &str, less, more, units| Workload::difference(name, "promotion_plane", less, more, units);
+    let mut all = vec![
+        row("allocate and free: each plane of a promotion", promoted(24), promoted(120), 200 * 96),
+        row("allocate: each plane of a promotion, settled", stays(8), stays(120), 8 * 112).settled(),
+    ];
     for (price, kind, word) in [
         ("heap_plane", "Heap", ON_HEAP),
         ("shared_plane", "Shared", 6),
@@ -257,7 +289,7 @@ fn planes() -> Vec<Workload> {
     let open = |regions| Script::once(opened(regions, ON_HEAP, FURTHER));
     let opening = Workload::difference(
         "allocate: each region that is opened, settled",
-        "allocate",
+        "allocate_record",
         open(12),
         open(112),
         100,
@@ -322,7 +354,12 @@ fn resizes() -> Vec<Workload> {
             }
         });
         let setup = budget(16 * MIB);
-        Workload::new(name, "resize", Script { setup, prologue, loops: 100, ..Script::new(body) }, BODY)
+        Workload::new(
+            name,
+            "resize_record",
+            Script { setup, prologue, loops: 100, ..Script::new(body) },
+            BODY,
+        )
     };
     // T2 is the size of the allocation at T0, which grows by a page and does not find it where it is.
     let moving = |pages: u64, is_written: bool| {
@@ -339,17 +376,34 @@ fn resizes() -> Vec<Workload> {
         let setup = joined(&[budget(96 * MIB), allocated(1, pages * PAGE, ON_HEAP), written]);
         Script { setup, prologue, loops: LOOPS, ..Script::new(body) }
     };
-    let moves = |name: &str, is_written| {
+    let moves = |name: &str, price, is_written| {
         let (less, more) = (moving(2, is_written), moving(258, is_written));
-        Workload::difference(name, "resize_page", less, more, 256 * LOOPS).settled()
+        Workload::difference(name, price, less, more, 256 * LOOPS).settled()
+    };
+    // Of many allocations each goes from one size to another.
+    let once = |name: &str, from: u64, to: u64, step: u64| {
+        let body = code(|code| {
+            (0..BODY).for_each(|_| {
+                code.r(Opcode::M3Resize, A0, T0, A2).r(Opcode::Add, T0, T0, T1);
+            });
+        });
+        let count = 2 * LOOPS * BODY;
+        let written = walk(count, HEAP, step, |code| _ = code.s(Opcode::Sd, T0, T1, 0));
+        let setup = joined(&[budget(64 * MIB), allocated(count, from, ON_HEAP), written]);
+        let prologue = code(|code| _ = code.li(T0, HEAP).li(T1, step).li(A2, to));
+        twice(name, "resize_record", Script { setup, prologue, ..Script::new(body) }).settled()
     };
     vec![
+        once("resize: blocks that stay where they are, settled", 120, 128, 128),
+        once("resize: blocks that get pages of their own, settled", 2048, 2049, 2048),
+        once("resize: blocks that are copied, settled", 1024, 2048, 1024),
+        once("resize: a page more for pages, settled", PAGE, 2 * PAGE, PAGE),
         turns("resize: a block that stays where it is", 100, 112, true),
         turns("resize: a block that is copied", 1024, 2048, true),
         turns("resize: a block that gets a page of its own", 2048, 2049, true),
         turns("resize: a page more and less", PAGE, 2 * PAGE, false),
-        moves("resize: each empty page that moves, settled", false),
-        moves("resize: each written page that moves, settled", true),
+        moves("resize: each empty page that moves, settled", "resize_page", false),
+        moves("resize: each written page that moves, settled", "resident_page", true),
     ]
 }
 
@@ -383,7 +437,7 @@ fn half_planes(count: u64, stays: &Code) -> Code {
 fn compactions() -> Vec<Workload> {
     let nothing = {
         let setup = allocated(3, 64, ON_HEAP);
-        Workload::new("compact: nothing to move", "compact", compacted(setup, 4096, 100), 1)
+        Workload::new("compact: nothing to move", "compact_search", compacted(setup, 4096, 100), 1)
     };
     // Full planes with twelve frames that could move and four that could not, and three planes with room for one more.
     let stuck = code(|all| {

@@ -129,7 +129,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Ok(plan) => plan,
             Err(failure) => return self.fail(op, failure),
         };
-        let cost = self.cost(&Operation::Free { pages: plan.pages() });
+        let cost = self.cost(&Operation::Free { pages: plan.pages(), resident_pages: plan.resident_pages() });
         let region = region_of(address);
         let gas = self.charge_in(region, cost.and(self.touch_cost(plan.touches())))?;
         let refunds = plan.planes().map_or(0, |planes| self.note_planes(planes));
@@ -175,6 +175,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
             added_bytes: plan.added_bytes(),
             copied_bytes: plan.copied_bytes(),
             moved_pages: plan.moved_pages(),
+            resident_pages: plan.resident_pages(),
+            remaps: plan.remaps(),
             kind,
             planes_before,
             planes_after,

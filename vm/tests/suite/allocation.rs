@@ -278,7 +278,9 @@ impl Model {
             }
             Opcode::M3Free => {
                 let plan = self.memory.plan_free(a, &self.owner).ok()?;
-                self.pay(&Operation::Free { pages: plan.pages() }, plan.planes());
+                let operation =
+                    Operation::Free { pages: plan.pages(), resident_pages: plan.resident_pages() };
+                self.pay(&operation, plan.planes());
                 self.memory.free(plan);
                 Some(0)
             }
@@ -289,6 +291,8 @@ impl Model {
                     added_bytes: plan.added_bytes(),
                     copied_bytes: plan.copied_bytes(),
                     moved_pages: plan.moved_pages(),
+                    resident_pages: plan.resident_pages(),
+                    remaps: plan.remaps(),
                     kind: plane_kind(planes.kind),
                     planes_before: planes.before,
                     planes_after: planes.after,

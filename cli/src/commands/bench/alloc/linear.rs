@@ -166,7 +166,7 @@ impl Allocator for Linear {
 
     fn free(&mut self, block: Block, till: &mut Till<'_>) {
         let pages = self.remove(block).size / PAGE_BYTES;
-        till.pay(&Operation::Free { pages });
+        till.pay(&Operation::Free { pages, resident_pages: 0 });
     }
 
     /// In place where the gap behind the block is long enough, else a copy.
@@ -188,6 +188,8 @@ impl Allocator for Linear {
             added_bytes: size.saturating_sub(old),
             copied_bytes: if in_place { 0 } else { old.min(size) },
             moved_pages: 0,
+            resident_pages: 0,
+            remaps: 0,
             kind: PlaneKind::Heap,
             planes_before,
             planes_after,

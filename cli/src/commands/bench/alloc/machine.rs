@@ -51,7 +51,7 @@ impl Allocator for MachineAllocator {
 
     fn free(&mut self, block: Block, till: &mut Till<'_>) {
         let plan = self.memory.plan_free(self.addresses[block.0], &ZERO_HASH).expect("the block is live");
-        till.pay(&Operation::Free { pages: plan.pages() });
+        till.pay(&Operation::Free { pages: plan.pages(), resident_pages: plan.resident_pages() });
         self.memory.free(plan);
     }
 
@@ -63,6 +63,8 @@ impl Allocator for MachineAllocator {
             added_bytes: plan.added_bytes(),
             copied_bytes: plan.copied_bytes(),
             moved_pages: plan.moved_pages(),
+            resident_pages: plan.resident_pages(),
+            remaps: plan.remaps(),
             kind: PlaneKind::Heap,
             planes_before: planes.before,
             planes_after: planes.after,
