@@ -161,17 +161,21 @@ operations! {
         };
         /// A copy.
         Copy "copy" {
-            /// Bytes that are copied.
+            /// Bytes that are copied one by one.
             bytes: u64,
             /// 1 if source and destination begin in different regions, else 0.
             region_changes: u64,
             /// 1 if they begin in different planes of one region, else 0.
             plane_changes: u64,
+            /// Whole pages that are shared instead, until they are stored to.
+            pages: u64,
         };
         /// Bytes set to one value.
         Fill "fill" {
-            /// Bytes that are set.
+            /// Bytes that are set one by one.
             bytes: u64,
+            /// Whole pages that share the first one instead, until they are stored to.
+            pages: u64,
         };
         /// Entries read to one place.
         Gather "gather" {
@@ -183,6 +187,8 @@ operations! {
             region_changes: u64,
             /// Entries that begin in its region, but in another plane.
             plane_changes: u64,
+            /// Pages that each entry has bytes in, for all entries together.
+            pages: u64,
         };
         /// Bytes of one place spread over entries.
         Scatter "scatter" {
@@ -194,6 +200,8 @@ operations! {
             region_changes: u64,
             /// Entries that begin in its region, but in another plane.
             plane_changes: u64,
+            /// Pages that each entry has bytes in, for all entries together.
+            pages: u64,
         };
         /// Pages shared copy-on-write.
         Share "share" {
@@ -227,10 +235,14 @@ operations! {
         Touch "touch" {
             /// Pages that are loaded from, and were not touched before.
             first_reads: u64,
-            /// Pages that are stored to, and were not stored to before.
+            /// Pages that are stored to, and were not stored to before; or were, but live in other places since.
             first_writes: u64,
             /// Pages among these that are of generative memory and that nobody has written.
             synthesized: u64,
+            /// Other pages that are stored to and have been placed, or shared, since they were stored to.
+            copies: u64,
+            /// Pages that a bulk operation places, and that were not written before.
+            first_placed: u64,
         };
         /// Loads, stores, atomics and roots whose bytes lie in two pages, beyond their instructions.
         Crossing "crossing" {
@@ -248,6 +260,8 @@ operations! {
             bytes: u64,
             /// What the embedder asks, in gas.
             gas: u64,
+            /// Ranges that these bytes lie in: one that is read, one that is written.
+            ranges: u64,
         };
         /// An event, beyond the `ecall`.
         Log "log" {

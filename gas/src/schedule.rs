@@ -5,7 +5,7 @@ use thiserror::Error;
 use travertine_merkle::Hash;
 
 /// The version of the schedule's fields.
-pub const SCHEDULE_VERSION: u64 = 4;
+pub const SCHEDULE_VERSION: u64 = 5;
 
 /// The highest price, in gas: small enough that no sum of prices within one instruction overflows.
 pub const MAX_PRICE: u64 = u32::MAX as u64;
@@ -108,6 +108,10 @@ schedule! {
     page_first_read: Part 1000, 0;
     /// The first store to a page in a call: its copy, and its hashing at settle.
     page_first_write: Part 8500, 0;
+    /// A further copy of a page that was stored to, as it has been placed or shared since.
+    page_copy: Part 500, 0;
+    /// The first write to a page in a call, if a bulk operation places another page there: its part of the settling.
+    page_first_placed: Part 1200, 0;
     /// The synthesis of a page of generative memory that nobody has written, when a call touches it first. It is that of the
     /// slowest form that nodes may use.
     page_synthesis: Part 24500, 0;
@@ -115,26 +119,34 @@ schedule! {
     copy: Base 330, 25;
     /// Each byte of a copy, in 64ths.
     copy_byte_64ths: Part 3, 128;
+    /// Each whole page that a copy places.
+    copy_page: Part 90, 8192;
     /// A fill.
     fill: Base 320;
     /// Each byte of a fill, in 64ths.
     fill_byte_64ths: Part 2;
+    /// Each whole page that a fill places.
+    fill_page: Part 60;
     /// A gather.
     gather: Base 375;
     /// Each entry of a gather.
-    gather_entry: Part 200;
+    gather_entry: Part 25;
+    /// Each page that an entry of a gather has bytes in.
+    gather_page: Part 180;
     /// Each byte of a gather, in 64ths.
     gather_byte_64ths: Part 2;
     /// A scatter.
     scatter: Base 330;
     /// Each entry of a scatter.
-    scatter_entry: Part 200;
+    scatter_entry: Part 25;
+    /// Each page that an entry of a scatter has bytes in.
+    scatter_page: Part 180;
     /// Each byte of a scatter, in 64ths.
     scatter_byte_64ths: Part 2;
     /// A share.
     share: Base 120;
-    /// Each page of a share, its part of the settling included.
-    share_page: Part 350;
+    /// Each page of a share.
+    share_page: Part 90;
     /// Each change of region in a bulk operation.
     region_change: Part 10, 100;
     /// Each change of plane within a region in a bulk operation.
@@ -199,8 +211,10 @@ schedule! {
     halt: Base 2, 1;
     /// Any host call but `log`.
     host_call: Part 125;
+    /// Each range of bytes that it reads or writes.
+    host_range: Part 40;
     /// Each byte that it moves, in 64ths.
-    host_byte_64ths: Part 8;
+    host_byte_64ths: Part 3;
     /// An event, with its part of the receipt.
     log: Part 390;
     /// Each byte of its data, in 64ths.

@@ -187,7 +187,7 @@ impl Memory {
         let address = u64::from(page_number) << PAGE_OFFSET_BITS;
         self.locate(address, layout::PAGE_BYTES, Access::Execute, Privilege::Program)?;
         match self.working.find(page_number).map(|frame| &self.working.frame(frame).content) {
-            Some(Content::Clean(page) | Content::Placed(page)) => Ok(page.clone()),
+            Some(Content::Clean(page) | Content::Placed { page, .. }) => Ok(page.clone()),
             Some(Content::Dirty(bytes)) => Ok(Page::new(bytes.clone())),
             None => self.untouched(page_number).map_err(|reason| Fault {
                 address,
@@ -238,16 +238,24 @@ impl Memory {
             let new = &bytes[piece.done..][..piece.length];
             let frame = self.working.find(piece.page_number);
             if let Some(frame) = frame.map(|frame| self.working.frame_mut(frame))
-                && frame.is_dirty()
+                && frame.is_own()
             {
                 frame.bytes_mut()[piece.offset..][..piece.length].copy_from_slice(new);
                 continue;
             }
-            let mut page = Box::new(self.planned(piece.page_number).bytes().clone());
+            let mut page = match frame {
+                Some(frame) => Box::new(self.working.frame(frame).bytes().clone()),
+                None => Box::new(self.planned(piece.page_number).bytes().clone()),
+            };
             page[piece.offset..][..piece.length].copy_from_slice(new);
             let page = Page::new(page);
-            if let Some(frame) = frame {
-                self.working.frame_mut(frame).content = Content::Clean(page.clone());
+            match frame.map(|frame| &mut self.working.frame_mut(frame).content) {
+                Some(Content::Placed { page: placed, .. }) => {
+                    *placed = page;
+                    continue;
+                }
+                Some(content) => *content = Content::Clean(page.clone()),
+                None => {}
             }
             self.overlay(piece.page_number, page);
         }
@@ -321,21 +329,32 @@ impl Memory {
         Ok(Span { touches, ..self.unplaced(address, length) })
     }
 
-    /// Which of these pages the call would touch first.
+    /// Which of these pages the call would touch first, and which it would copy once more.
     pub(crate) fn touches(&self, page_numbers: RangeInclusive<u32>, access: Access) -> Touches {
         let count = page_numbers.end() - page_numbers.start() + 1;
         let synthesized = self.unmade(page_numbers.clone());
-        let (mut known, mut written) = (0, 0);
+        let (mut known, mut paid, mut own) = (0, 0, 0);
         for frame in self.working.frames_in(page_numbers) {
             known += 1;
-            written += u32::from(frame.is_dirty());
+            paid += u32::from(frame.is_paid());
+            own += u32::from(frame.is_own());
         }
         match access {
-            Access::Write => Touches { first_writes: count - written, synthesized, ..Touches::default() },
+            Access::Write => {
+                Touches { first_writes: count - paid, copies: paid - own, synthesized, ..Touches::default() }
+            }
             Access::Read | Access::Execute => {
                 Touches { first_reads: count - known, synthesized, ..Touches::default() }
             }
         }
+    }
+
+    /// Which of these pages the call would write first if they were placed.
+    pub(crate) fn placings(&self, page_numbers: RangeInclusive<u32>) -> Touches {
+        let count = page_numbers.end() - page_numbers.start() + 1;
+        let synthesized = self.unmade(page_numbers.clone());
+        let dirty: u32 = self.working.frames_in(page_numbers).map(|frame| u32::from(frame.is_dirty())).sum();
+        Touches { first_placed: count - dirty, synthesized, ..Touches::default() }
     }
 
     /// How many of these pages, all in one region, would have to be synthesized: nobody has written them, and the call has not

@@ -27,7 +27,7 @@ use crate::working_set::page_number;
 #[must_use = "nothing is allocated before the plan is committed"]
 pub struct AllocationPlan {
     grant: GrantPlan,
-    first_writes: u32,
+    touches: Touches,
     epoch: u64,
 }
 
@@ -59,7 +59,7 @@ impl AllocationPlan {
 
     /// Pages that are touched first because a block of them is zeroed.
     pub fn touches(&self) -> Touches {
-        Touches { first_writes: self.first_writes, ..Touches::default() }
+        self.touches
     }
 }
 
@@ -68,7 +68,7 @@ impl AllocationPlan {
 #[must_use = "nothing is freed before the plan is committed"]
 pub struct FreePlan {
     freed: FreedPlace,
-    first_writes: u32,
+    touches: Touches,
     epoch: u64,
 }
 
@@ -85,7 +85,7 @@ impl FreePlan {
 
     /// Pages that are touched first because a block of them is zeroed.
     pub fn touches(&self) -> Touches {
-        Touches { first_writes: self.first_writes, ..Touches::default() }
+        self.touches
     }
 }
 
@@ -174,10 +174,13 @@ impl Memory {
         prices: &dyn AllocationPrices,
     ) -> Result<AllocationPlan, AllocationFailure> {
         let plan = if let Some((region, found)) = self.allocator.find_first_block(request)? {
-            let first_writes =
-                if found.shares_page { self.plan_zeroing(found.address(region).packed())? } else { 0 };
+            let touches = if found.shares_page {
+                self.plan_zeroing(found.address(region).packed())?
+            } else {
+                Touches::default()
+            };
             let grant = self.allocator.plan_block(request, region, found);
-            AllocationPlan { grant, first_writes, epoch: self.epoch }
+            AllocationPlan { grant, touches, epoch: self.epoch }
         } else {
             self.plan_anywhere(request, prices)?
         };
@@ -191,11 +194,11 @@ impl Memory {
         prices: &dyn AllocationPrices,
     ) -> Result<AllocationPlan, AllocationFailure> {
         let grant = self.allocator.plan_grant(request, prices, &self.regions)?;
-        let first_writes = match grant.zeroed() {
+        let touches = match grant.zeroed() {
             Some(_) => self.plan_zeroing(grant.address().packed())?,
-            None => 0,
+            None => Touches::default(),
         };
-        Ok(AllocationPlan { grant, first_writes, epoch: self.epoch })
+        Ok(AllocationPlan { grant, touches, epoch: self.epoch })
     }
 
     /// Allocates as planned and returns the address. Plans made before are void. The memory reads as zeros.
@@ -226,11 +229,11 @@ impl Memory {
     #[inline]
     pub fn plan_free(&mut self, address: u64, owner: &Hash) -> Result<FreePlan, AllocationFailure> {
         let freed = self.allocator.plan_free(address, owner)?;
-        let first_writes = match freed.zeroed() {
+        let touches = match freed.zeroed() {
             Some(_) => self.plan_zeroing(address)?,
-            None => 0,
+            None => Touches::default(),
         };
-        Ok(FreePlan { freed, first_writes, epoch: self.epoch })
+        Ok(FreePlan { freed, touches, epoch: self.epoch })
     }
 
     /// Frees as planned. The bytes are zeroed. Plans made before are void.
@@ -267,7 +270,7 @@ impl Memory {
         if let ResizeChange::Copy { from_shared_page, .. } = resized.change {
             let access = if from_shared_page { Access::Write } else { Access::Read };
             touches = self.plan_touch(from, access)?;
-            touches.first_writes += self.plan_touch(to, Access::Write)?.first_writes;
+            touches = touches + self.plan_touch(to, Access::Write)?;
         }
         let moved_pages = (resized.dropped_pages().len() + resized.remapped_pages().len()) as u64;
         Ok(ResizePlan { resized, moved_pages, touches, epoch: self.epoch })

@@ -119,6 +119,11 @@ impl Page {
         *self.0.leaf.get_or_init(|| page_leaf(self.bytes()))
     }
 
+    /// What tells the page from all others in storage, if it is held more than once.
+    pub(crate) fn place(&self) -> Option<*const u8> {
+        (Arc::strong_count(&self.0) > 1).then(|| self.bytes().as_ptr())
+    }
+
     #[cfg(test)]
     pub(crate) const RECORD_BYTES: usize = size_of::<SharedPage>();
 

@@ -4,7 +4,7 @@
 
 use travertine_memory::{
     Access, BulkFault, BulkPlan, DataCap, ENTRY_BYTES, Fault, FaultReason, MAX_ENTRIES, Memory, Page,
-    PageBytes, PageSlot, Permissions, Region, RegionKind,
+    PageBytes, PageSlot, Permissions, Quantities, Region, RegionKind,
 };
 
 const PAGE: u64 = 4096;
@@ -146,7 +146,8 @@ fn a_whole_region_can_be_filled_and_copied_and_takes_no_storage_for_equal_pages(
     let plan = memory.plan_fill(HEAP, gibibyte, 0x5A);
     commit(&mut memory, plan);
     let plan = memory.plan_copy(SHARED + PAGE, HEAP, gibibyte);
-    assert_eq!(plan.as_ref().unwrap().quantities().touches.first_writes, 1 << 18);
+    let Quantities { bytes: copied, pages, touches, .. } = *plan.as_ref().unwrap().quantities();
+    assert_eq!((copied, pages, touches.first_writes, touches.first_placed), (0, 1 << 18, 0, 1 << 18));
     commit(&mut memory, plan);
     assert_eq!(bytes(&memory, SHARED + gibibyte + PAGE - 1), [0x5A, 0]);
     memory.settle();

@@ -99,6 +99,7 @@ impl Memory {
             .permitted(address, length, joined_access)
             .map_err(|fault| BulkFault { fault, entry: entry_at(&entries, fault.address - address) })?;
 
+        let named_pages = entry_pages.iter().map(|pages| u64::from(pages.last - pages.first) + 1).sum();
         let (list_pages, joined_pages) = (list_pages.into_iter(), joined_pages.into_iter());
         let touches = match direction {
             Direction::Gather => {
@@ -111,7 +112,8 @@ impl Memory {
             }
         };
         let changes = joined.changes(&entries);
-        let quantities = Quantities { bytes: length, entries: count, touches, ..changes };
+        let quantities =
+            Quantities { bytes: length, entries: count, entry_pages: named_pages, touches, ..changes };
         Ok(self.bulk_plan(Work::Batch(Batch { list, entries, joined, direction }), quantities))
     }
 
