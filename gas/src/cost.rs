@@ -175,8 +175,8 @@ impl Schedule {
 
     fn host_part(&self, operation: &Operation) -> u64 {
         match *operation {
-            Operation::HostCall { bytes: count, gas, ranges } => {
-                sum([self.host_call, bytes(count, self.host_byte_64ths), times(ranges, self.host_range), gas])
+            Operation::HostCall { bytes: count, gas } => {
+                sum([self.host_call, bytes(count, self.host_byte_64ths), gas])
             }
             Operation::Log { bytes: count, topics } => {
                 sum([self.log, bytes(count, self.log_byte_64ths), times(topics, self.log_topic)])

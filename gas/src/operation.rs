@@ -260,8 +260,6 @@ operations! {
             bytes: u64,
             /// What the embedder asks, in gas.
             gas: u64,
-            /// Ranges that these bytes lie in: one that is read, one that is written.
-            ranges: u64,
         };
         /// An event, beyond the `ecall`.
         Log "log" {

@@ -26,6 +26,12 @@ impl Pages {
     pub(crate) fn numbers(self) -> RangeInclusive<u32> {
         page_number(self.region, self.first)..=page_number(self.region, self.last)
     }
+
+    /// The pages with these numbers, all in one region.
+    pub(crate) fn of(numbers: &RangeInclusive<u32>) -> Self {
+        let (first, last) = (*numbers.start(), *numbers.end());
+        Self { region: region_of(first), first: page_of(first), last: page_of(last) }
+    }
 }
 
 /// Whose permissions count.
@@ -421,6 +427,9 @@ impl Memory {
 
     /// Loads the content of missing pages that the call has not touched yet.
     pub(crate) fn stage_missing(&mut self, address: u64, pages: Pages, access: Access) -> Result<(), Fault> {
+        if self.working.frames_in(pages.numbers()).count() as u64 > u64::from(pages.last - pages.first) {
+            return Ok(()); // The call has touched all of them.
+        }
         let region = &self.regions[&pages.region];
         for (page, leaf) in region.cap().missing_in(pages.first..pages.last + 1) {
             let number = page_number(pages.region, page);

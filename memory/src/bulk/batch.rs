@@ -139,8 +139,11 @@ impl Memory {
         if !bytes.is_empty() {
             self.peek(list.address, &mut bytes)?;
         }
-        let words: Vec<u64> = bytes.as_chunks().0.iter().copied().map(u64::from_le_bytes).collect();
-        let entry = |words: &[u64; 2]| ByteRange { address: words[0], length: words[1] };
+        let words: &[[u8; 8]] = bytes.as_chunks().0;
+        let entry = |words: &[[u8; 8]; 2]| {
+            let [address, length] = words.map(u64::from_le_bytes);
+            ByteRange { address, length }
+        };
         Ok(words.as_chunks().0.iter().map(entry).collect())
     }
 

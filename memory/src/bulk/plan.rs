@@ -89,11 +89,9 @@ impl Memory {
     /// The fault of a page that this node lacks; the plan can be tried again.
     pub fn load_missing(&mut self, plan: &BulkPlan) -> Result<(), Fault> {
         let reads = plan.reads().map(|range| (range, Access::Read));
-        for (ByteRange { address, length }, access) in
-            reads.chain(plan.writes().iter().map(|&range| (range, Access::Write)))
-        {
-            if let Some(pages) = self.permitted(address, length, access)? {
-                self.stage_missing(address, pages, access)?;
+        for (range, access) in reads.chain(plan.writes().iter().map(|&range| (range, Access::Write))) {
+            if let Some(numbers) = range.page_numbers() {
+                self.stage_missing(range.address, Pages::of(&numbers), access)?;
             }
         }
         if self.block().is_some() {

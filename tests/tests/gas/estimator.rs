@@ -285,7 +285,7 @@ fn host_calls(instruction: Instruction) -> Vec<Case> {
         registers: vec![(A7, number), (A0, a0), (A2, a2), (A3, a3), (A1, a1)],
         costs: [&[Operation::System], costs].concat(),
     };
-    let plain = |bytes| Operation::HostCall { bytes, gas: 0, ranges: u64::from(bytes > 0) };
+    let plain = |bytes| Operation::HostCall { bytes, gas: 0 };
     vec![
         case(numbers::WRITE, 1, DATA, 100, 0, &[plain(100), touch(1, 0)]),
         case(numbers::WRITE, 9, DATA, 100, 0, &[plain(0)]),

@@ -290,10 +290,7 @@ impl Naive {
         let [a0, a1, a2, a3] = [0, 1, 2, 3].map(|number| before.argument(number));
         let schedule = &self.schedule;
         let per_byte = |bytes: u64, price_64ths: u64| (bytes * price_64ths).div_ceil(64);
-        let plain = |bytes| {
-            let ranges = u64::from(bytes > 0) * schedule.host_range;
-            schedule.host_call + ranges + per_byte(bytes, schedule.host_byte_64ths)
-        };
+        let plain = |bytes| schedule.host_call + per_byte(bytes, schedule.host_byte_64ths);
         let event = |bytes| schedule.log + per_byte(bytes, schedule.log_byte_64ths);
         let (ranges, host) = match before.register(17) {
             numbers::WRITE if a0 == 1 || a0 == 2 => (vec![(a1, a2)], plain(a2)),

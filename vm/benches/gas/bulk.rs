@@ -54,7 +54,8 @@ impl Bulk {
 
     /// What more in `rs2` costs, for each of so many units.
     fn more(self, rs2: u64, name: &str, price: &'static str, units: u64, data: &[u8]) -> Workload {
-        let loops = (8 * MIB / units / BODY).clamp(2, 1000);
+        // So often that touching the pages first does not count.
+        let loops = (256 * MIB / units / BODY).clamp(20, 1000);
         let [less, more] =
             [self.3, rs2].map(|rs2| Self(self.0, self.1, self.2, rs2).script(loops, data.to_vec(), |_| {}));
         Workload::difference(name, price, less, more, units * loops * BODY)
@@ -109,8 +110,8 @@ fn batches() -> Vec<Workload> {
             [("bytes within pages", 8, 64, 4000), ("bytes of whole pages", 0, 0, PAGE)]
         {
             let [less_script, more_script] =
-                [less, more].map(|length| op(64).script(4, entry_list(64, offset, length), |_| {}));
-            let units = 64 * (more - less) * 4 * BODY;
+                [less, more].map(|length| op(64).script(40, entry_list(64, offset, length), |_| {}));
+            let units = 64 * (more - less) * 40 * BODY;
             all.push(Workload::difference(name(what), byte_price, less_script, more_script, units));
         }
     }

@@ -17,7 +17,7 @@ use crate::receipt::MAX_TOPICS;
 /// What `write` answers for a descriptor other than 1 and 2: Linux's `-EBADF`.
 const BAD_DESCRIPTOR: u64 = (-9_i64).cast_unsigned();
 /// A host call that moves nothing.
-const PLAIN: Operation = Operation::HostCall { bytes: 0, gas: 0, ranges: 0 };
+const PLAIN: Operation = Operation::HostCall { bytes: 0, gas: 0 };
 /// Bytes of an event's topic.
 const TOPIC_BYTES: u64 = 32;
 
@@ -48,9 +48,9 @@ impl<H: Host + ?Sized> Run<'_, H> {
             self.answer(op, BAD_DESCRIPTOR);
             return Ok(());
         }
-        let range = MemoryRange { address, length };
-        let plan = self.plan_read(op, call, range)?;
-        self.charge_call(op, &[plan.touches()], moving(&[range], 0))?;
+        let plan = self.plan_read(op, call, MemoryRange { address, length })?;
+        let moved = Operation::HostCall { bytes: length, gas: 0 };
+        self.charge_call(op, &[plan.touches()], moved)?;
         let bytes = self.read(plan);
         self.host.write(descriptor, &bytes);
         self.answer(op, length);
@@ -59,9 +59,9 @@ impl<H: Host + ?Sized> Run<'_, H> {
 
     fn end_with_output(&mut self, op: Op, call: &HostCall, outcome: Outcome) -> Result<(), Stop> {
         let [address, length, ..] = call.arguments;
-        let range = MemoryRange { address, length };
-        let plan = self.plan_read(op, call, range)?;
-        self.charge_call(op, &[plan.touches()], moving(&[range], 0))?;
+        let plan = self.plan_read(op, call, MemoryRange { address, length })?;
+        let moved = Operation::HostCall { bytes: length, gas: 0 };
+        self.charge_call(op, &[plan.touches()], moved)?;
         self.call.output = self.read(plan);
         Err(Stop::Outcome(outcome))
     }
@@ -92,7 +92,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
         };
         let reads = self.plan_read(op, call, planned.reads)?;
         let writes = self.plan_write(op, call, planned.writes)?;
-        let asked = moving(&[planned.reads, planned.writes], planned.gas);
+        let bytes = planned.reads.length + planned.writes.length;
+        let asked = Operation::HostCall { bytes, gas: planned.gas };
         self.charge_call(op, &[reads.touches(), writes.touches()], asked)?;
         let input = self.read(reads);
         let mut output = vec![0; byte_count(writes.length())];
@@ -154,16 +155,6 @@ impl<H: Host + ?Sized> Run<'_, H> {
             Ok(()) => self.trap(TrapCause::HostError { number }),
             Err(stop) => stop,
         }
-    }
-}
-
-/// A host call that reads and writes these ranges, which were checked, and for which the embedder asks some gas.
-fn moving(ranges: &[MemoryRange], gas: u64) -> Operation {
-    let filled = ranges.iter().filter(|range| range.length > 0);
-    Operation::HostCall {
-        bytes: filled.clone().map(|range| range.length).sum(),
-        gas,
-        ranges: filled.count() as u64,
     }
 }
 

@@ -61,7 +61,7 @@ fn bill(costs: &[Operation]) -> Bill {
     let [load, store, alu] =
         [Operation::Load { bytes: 8 }, Operation::Store { bytes: 8 }, Operation::Arithmetic];
     let rest = [load, load, alu, alu, store, alu, alu, Operation::System, touch(1, 1)];
-    let host = Operation::HostCall { bytes: 0, gas: 0, ranges: 0 };
+    let host = Operation::HostCall { bytes: 0, gas: 0 };
     let all = rest.iter().chain(costs).chain([&host]);
     all.map(|operation| schedule.cost(operation)).fold(Bill::default(), Bill::and)
 }

@@ -59,7 +59,7 @@ fn a_host_reads_and_fills_what_it_planned() {
     let settlement = reversing().call(&Call::new([], 100_000), &mut host).unwrap();
     assert_eq!(settlement.outcome, Outcome::Halted { exit: 0 });
     let schedule = Schedule::default();
-    let bytes = (16 * schedule.host_byte_64ths).div_ceil(64) + 2 * schedule.host_range;
+    let bytes = (16 * schedule.host_byte_64ths).div_ceil(64);
     assert_eq!(settlement.receipt.bill.host, 2 * schedule.host_call + bytes + PRICE);
 }
 
