@@ -174,7 +174,7 @@ operations! {
         Fill "fill" {
             /// Bytes that are set one by one.
             bytes: u64,
-            /// Whole pages that share the first one instead, until they are stored to.
+            /// Whole pages that share one instead, until they are stored to.
             pages: u64,
         };
         /// Entries read to one place.
@@ -235,13 +235,13 @@ operations! {
         Touch "touch" {
             /// Pages that are loaded from, and were not touched before.
             first_reads: u64,
-            /// Pages that are stored to, and were not stored to before; or were, but live in other places since.
+            /// Pages that are stored to, and were not stored to before; and that are placed from pages that were.
             first_writes: u64,
             /// Pages among these that are of generative memory and that nobody has written.
             synthesized: u64,
-            /// Other pages that are stored to and have been placed, or shared, since they were stored to.
+            /// Pages that are stored to and have been placed, or shared, since they were stored to.
             copies: u64,
-            /// Pages that a bulk operation places, and that were not written before.
+            /// Pages that a bulk operation places from such that were not stored to, and that were not written before.
             first_placed: u64,
         };
         /// Loads, stores, atomics and roots whose bytes lie in two pages, beyond their instructions.

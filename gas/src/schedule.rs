@@ -110,25 +110,25 @@ schedule! {
     page_first_write: Part 8500, 0;
     /// A further copy of a page that was stored to, as it has been placed or shared since.
     page_copy: Part 620, 0;
-    /// The first write to a page in a call, if a bulk operation places another page there: its part of the settling.
-    page_first_placed: Part 1250, 0;
+    /// The first write to a page in a call, if a bulk operation places another page there that has a hash: its part of the settling.
+    page_first_placed: Part 1300, 0;
     /// The synthesis of a page of generative memory that nobody has written, when a call touches it first. It is that of the
     /// slowest form that nodes may use.
     page_synthesis: Part 24500, 0;
     /// A copy.
-    copy: Base 210, 25;
+    copy: Base 215, 25;
     /// Each byte of a copy, in 64ths.
     copy_byte_64ths: Part 2, 128;
     /// Each whole page that a copy places.
     copy_page: Part 90, 8192;
     /// A fill.
-    fill: Base 200;
+    fill: Base 220;
     /// Each byte of a fill, in 64ths.
     fill_byte_64ths: Part 1;
     /// Each whole page that a fill places.
-    fill_page: Part 90;
+    fill_page: Part 50;
     /// A gather.
-    gather: Base 270;
+    gather: Base 330;
     /// Each entry of a gather.
     gather_entry: Part 16;
     /// Each page that an entry of a gather has bytes in.
@@ -136,7 +136,7 @@ schedule! {
     /// Each byte of a gather, in 64ths.
     gather_byte_64ths: Part 2;
     /// A scatter.
-    scatter: Base 270;
+    scatter: Base 330;
     /// Each entry of a scatter.
     scatter_entry: Part 16;
     /// Each page that an entry of a scatter has bytes in.

@@ -355,12 +355,22 @@ impl Memory {
         }
     }
 
-    /// Which of these pages the call would write first if they were placed.
-    pub(crate) fn placings(&self, page_numbers: RangeInclusive<u32>) -> Touches {
-        let count = page_numbers.end() - page_numbers.start() + 1;
+    /// Which of these pages the call would write first if they were placed; pages from `source` on, or ones that need not be hashed.
+    pub(crate) fn placings(&self, page_numbers: RangeInclusive<u32>, source: Option<u32>) -> Touches {
+        let (first, last) = (*page_numbers.start(), *page_numbers.end());
         let synthesized = self.unmade(page_numbers.clone());
         let dirty: u32 = self.working.frames_in(page_numbers).map(|frame| u32::from(frame.is_dirty())).sum();
-        Touches { first_placed: count - dirty, synthesized, ..Touches::default() }
+        let mut touches =
+            Touches { first_placed: last - first + 1 - dirty, synthesized, ..Touches::default() };
+        let Some(source) = source else { return touches };
+        let sources = self.working.frames_in(source..=source + (last - first));
+        for frame in sources.filter(|frame| frame.is_paid()) {
+            let target = self.working.find(first + (frame.page_number - source));
+            let target = target.map(|target| self.working.frame(target));
+            touches.first_writes += u32::from(!target.is_some_and(Frame::is_paid));
+            touches.first_placed -= u32::from(!target.is_some_and(Frame::is_dirty));
+        }
+        touches
     }
 
     /// How many of these pages, all in one region, would have to be synthesized: nobody has written them, and the call has not

@@ -95,6 +95,22 @@ impl Page {
         ZERO_PAGE.clone()
     }
 
+    /// The page whose bytes all have this value; all callers share one. Its leaf is known.
+    pub(crate) fn filled(value: u8) -> Self {
+        static PAGES: [OnceLock<Page>; 256] = [const { OnceLock::new() }; 256];
+        if value == 0 {
+            return Self::zero();
+        }
+        let page = PAGES[usize::from(value)].get_or_init(|| {
+            let mut bytes = PageBytes::zeroed();
+            bytes.fill(value);
+            let page = Self::new(bytes);
+            page.leaf();
+            page
+        });
+        page.clone()
+    }
+
     /// The page with this number of a generative region, which nobody has written.
     pub(crate) fn synthesized(synthesis: Synthesis, number: u32) -> Self {
         match synthesis.mode {

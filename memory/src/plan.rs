@@ -5,13 +5,11 @@
 pub struct Touches {
     /// Pages that no access of this call has loaded or stored.
     pub first_reads: u32,
-    /// Pages that no access of this call has stored to; and those that were, but from which others were placed that were not
-    /// stored to themselves.
+    /// Pages that no access of this call has stored to, and that are stored to, or placed from such that were.
     pub first_writes: u32,
-    /// All other pages that are stored to after a bulk operation has placed them, or has placed others from them: they are copied
-    /// once more.
+    /// Pages that are stored to once more after a bulk operation has placed them, or has placed others from them: they are copied.
     pub copies: u32,
-    /// Pages that a bulk operation places and that no access of this call has written.
+    /// Pages that no access of this call has written, and that are placed from such that were not stored to.
     pub first_placed: u32,
     /// Pages among these that are synthesized: those of Generative regions that nobody has written and the call has not touched.
     pub synthesized: u32,

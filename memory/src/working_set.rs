@@ -32,8 +32,8 @@ pub(crate) enum Content {
     /// Written, and the same page as that of another place, until one of them is stored to.
     Placed {
         page: Page,
-        /// Whether a further store costs no more than its copy: the call has paid for a page that is hashed when it settles, and
-        /// no other place lives on that.
+        /// Whether the call has paid for a page that is hashed when it settles. If not, the page is one that was there before the
+        /// call, or that everybody knows.
         is_paid: bool,
     },
 }
@@ -59,11 +59,9 @@ impl Frame {
         }
     }
 
-    /// The page as it is now, to stand in another place, too, which lives on what this one has paid if it is not `paid` for
-    /// itself. What is stored to it later does not show there.
-    fn share(&mut self, paid: bool) -> Page {
-        let is_paid = self.is_paid() && paid;
-        let is_dirty = self.is_dirty();
+    /// The page as it is now, to stand in another place, too. What is stored to it later does not show there.
+    fn share(&mut self) -> Page {
+        let (is_dirty, is_paid) = (self.is_dirty(), self.is_paid());
         let page = self.take();
         let other = page.clone();
         self.content = if is_dirty { Content::Placed { page, is_paid } } else { Content::Clean(page) };
@@ -92,7 +90,7 @@ impl Frame {
         matches!(self.content, Content::Dirty(_))
     }
 
-    /// Whether the call has paid for storing to the page, and no other place lives on that.
+    /// Whether the call has paid for storing to the page.
     pub(crate) fn is_paid(&self) -> bool {
         matches!(self.content, Content::Dirty(_) | Content::Placed { is_paid: true, .. })
     }
@@ -263,17 +261,23 @@ impl WorkingSet {
     }
 
     /// Writes a whole page at once: `target` is the same page as `source` until one of them is stored to. It is paid for if it
-    /// was before, or `pays` now; else it lives on what the source has paid, which has to pay again before it is stored to.
+    /// was before, the source is, or `pays` says so.
     ///
-    /// So there are never more pages to be hashed than were paid for: all places of a page are paid for, or one of them was and
-    /// has given that up.
+    /// So all places of a page that has to be hashed are paid for, and there are never more of such pages than payments.
     pub(crate) fn place(&mut self, source: u32, target: u32, pays: bool) {
-        let is_paid = pays || self.frames[target as usize].is_paid();
-        let page = self.frames[source as usize].share(is_paid);
-        self.frames[target as usize].content = Content::Placed { page, is_paid };
-        for frame in [source, target] {
-            self.forget(self.frames[frame as usize].page_number);
-        }
+        let found = &mut self.frames[source as usize];
+        let (number, pays) = (found.page_number, pays || found.is_paid());
+        let page = found.share();
+        self.forget(number);
+        self.place_page(target, page, pays);
+    }
+
+    /// The same with a page that stands nowhere else.
+    pub(crate) fn place_page(&mut self, target: u32, page: Page, pays: bool) {
+        let found = &mut self.frames[target as usize];
+        let (number, is_paid) = (found.page_number, pays || found.is_paid());
+        found.content = Content::Placed { page, is_paid };
+        self.forget(number);
     }
 
     /// The frames of these pages, in the order of their addresses.

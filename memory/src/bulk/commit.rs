@@ -4,7 +4,7 @@ use super::batch::{Batch, Direction};
 use super::{BulkPlan, ByteRange, Work};
 use crate::access::{number_of, page_offset};
 use crate::memory::Memory;
-use crate::page::{PAGE_BYTES, PageBytes};
+use crate::page::{PAGE_BYTES, Page, PageBytes};
 
 /// Pages as they were before a commit that writes to them, in the order of their addresses.
 #[derive(Default)]
@@ -118,7 +118,8 @@ impl Memory {
             }
         }
         for target in placed.page_numbers().into_iter().flatten() {
-            self.place(number_of(placed.address) - 1, target, false);
+            let frame = self.touch(target);
+            self.working.place_page(frame, Page::filled(value), false);
         }
     }
 

@@ -81,7 +81,7 @@ enum Work {
         placed: ByteRange,
         pays: bool,
     },
-    /// The pages of `placed`, a part of `to`, share the one before them.
+    /// The pages of `placed`, a part of `to`, share one.
     Fill {
         to: ByteRange,
         value: u8,

@@ -26,21 +26,21 @@ impl Memory {
         let [source, target] = [from, to].map(|address| ByteRange { address, length });
         let shares = page_offset(from) == page_offset(to) && !source.overlaps(target) && !is_machines;
         let placed = if shares { target.whole_pages() } else { target.rest(length) };
-        let touches = reads + self.touches_around(target, placed) + self.placings_of(placed);
+        let touches =
+            reads + self.touches_around(target, placed) + self.placings_of(target, placed, Some(from));
         let quantities = Quantities { touches, ..target.changes(&[source]) }.of(target, placed);
         Ok(self.bulk_plan(Work::Copy { to: target, from, placed, pays: false }, quantities))
     }
 
-    /// Plans to set `length` bytes at `to` to `value`. Whole pages behind the first one share that one.
+    /// Plans to set `length` bytes at `to` to `value`. Whole pages share one.
     ///
     /// # Errors
     /// Names the first byte that cannot be written.
     pub fn plan_fill(&self, to: u64, length: u64, value: u8) -> Result<BulkPlan, BulkFault> {
         self.permitted(to, length, Access::Write)?;
         let target = ByteRange { address: to, length };
-        let whole = target.whole_pages();
-        let placed = whole.rest(whole.length.min(PAGE_BYTES));
-        let touches = self.touches_around(target, placed) + self.placings_of(placed);
+        let placed = target.whole_pages();
+        let touches = self.touches_around(target, placed) + self.placings_of(target, placed, None);
         let quantities = Quantities { touches, ..Quantities::default() }.of(target, placed);
         Ok(self.bulk_plan(Work::Fill { to: target, value, placed }, quantities))
     }
@@ -49,7 +49,7 @@ impl Memory {
     /// is stored to. What is permitted on a page stays as it is on both sides, and
     /// [`Permissions::SHARED`](crate::Permissions::SHARED) is not asked for: source and target are pages of one program.
     ///
-    /// Pages that the machine writes have not been hashed: to share them costs what storing to the target does.
+    /// Pages that the machine or the call writes are not hashed yet: to share them costs what storing to the target does.
     ///
     /// # Errors
     /// As for a copy; and if the source, the target or the source's end does not lie at the start of a page.
@@ -65,7 +65,7 @@ impl Memory {
         let writes = if pays {
             Touches { copies: 0, ..self.touches_of(target, Access::Write) }
         } else {
-            self.placings_of(target)
+            self.placings_of(target, target, Some(from))
         };
         let quantities = Quantities { touches: reads + writes, ..target.changes(&[source]) };
         let quantities = quantities.of(target, target);
@@ -123,8 +123,10 @@ impl Memory {
         self.touches_of(before, Access::Write) + self.touches_of(behind, Access::Write)
     }
 
-    fn placings_of(&self, range: ByteRange) -> Touches {
-        range.page_numbers().map_or_else(Touches::default, |pages| self.placings(pages))
+    /// What is touched by placing a part of a range, which comes from an address or needs not be hashed.
+    fn placings_of(&self, range: ByteRange, placed: ByteRange, from: Option<u64>) -> Touches {
+        let source = |from| number_of(from + (placed.address - range.address));
+        placed.page_numbers().map_or_else(Touches::default, |pages| self.placings(pages, from.map(source)))
     }
 }
 

@@ -11,7 +11,7 @@ const PAGE: u64 = 4096;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Written {
     pub(crate) pages: BTreeSet<u64>,
-    /// Those that are the same as another page, and whether the call has paid for a store to them.
+    /// Those that are the same as another page, and whether the call has paid for a store to them or to that one.
     same: BTreeMap<u64, bool>,
 }
 
@@ -38,11 +38,11 @@ impl Written {
         self.to_store(page).first_writes == 0
     }
 
-    fn place(&mut self, source: u64, target: u64, pays: bool) {
-        let is_paid = pays || self.is_paid(target);
-        if self.pages.contains(&source) {
-            let is_source_paid = self.is_paid(source) && is_paid;
-            self.same.insert(source, is_source_paid);
+    fn place(&mut self, source: Option<u64>, target: u64, pays: bool) {
+        let mut is_paid = pays || self.is_paid(target);
+        if let Some(source) = source.filter(|source| self.pages.contains(source)) {
+            is_paid |= self.is_paid(source);
+            self.same.insert(source, self.is_paid(source));
         }
         self.pages.insert(target);
         self.same.insert(target, is_paid);
@@ -78,8 +78,9 @@ pub(crate) struct Split {
     pub(crate) bytes: u64,
     /// The pages that they lie in.
     pub(crate) stored: Vec<u64>,
-    /// Pages that are placed and the ones they become, in the order in which that happens.
-    pub(crate) placed: Vec<(u64, u64)>,
+    /// Pages that are placed: where each comes from, if it does not come from a fill, and where it goes. In the order in which
+    /// that happens.
+    pub(crate) placed: Vec<(Option<u64>, u64)>,
     /// Whether they pay as for a store.
     pub(crate) pays: bool,
 }
@@ -93,24 +94,23 @@ impl Split {
         let overlaps = |from: u64| from < to + length && to < from + length;
         // The call's context and input, and the substrate.
         let is_machines = |from: u64| matches!(from >> 32, 7 | 0xF0);
-        let mut first_whole = None;
         for page in to / PAGE..=(to + length - 1) / PAGE {
             let is_whole = to <= page * PAGE && (page + 1) * PAGE <= to + length;
-            let source = match what {
-                Move::Share(from) => Some(page - to / PAGE + from / PAGE),
-                Move::Copy(from) if is_whole && from % PAGE == to % PAGE => {
-                    Some((page * PAGE - to + from) / PAGE).filter(|_| !overlaps(from) && !is_machines(from))
+            let is_placed = match what {
+                Move::Share(_) => true,
+                Move::Copy(from) => {
+                    is_whole && from % PAGE == to % PAGE && !overlaps(from) && !is_machines(from)
                 }
-                Move::Fill if is_whole && first_whole.is_none() => {
-                    first_whole = Some(page);
-                    None
-                }
-                Move::Fill if is_whole => first_whole,
-                Move::Copy(_) | Move::Fill => None,
+                Move::Fill => is_whole,
             };
-            match source {
-                Some(source) => split.placed.push((source, page)),
-                None => split.stored.push(page),
+            let source = match what {
+                Move::Share(from) | Move::Copy(from) => Some(from / PAGE + (page - to / PAGE)),
+                Move::Fill => None,
+            };
+            if is_placed {
+                split.placed.push((source, page));
+            } else {
+                split.stored.push(page);
             }
         }
         split.bytes = length - PAGE * split.placed.len() as u64;
@@ -126,8 +126,10 @@ impl Split {
     /// What the pages cost by.
     pub(crate) fn touches(&self, written: &Written) -> Touches {
         let stored = self.stored.iter().map(|&page| written.to_store(page));
-        let placed = self.placed.iter().map(|&(_, page)| {
-            if self.pays {
+        let placed = self.placed.iter().map(|&(source, page)| {
+            let is_stored =
+                source.is_some_and(|source| written.pages.contains(&source) && written.is_paid(source));
+            if self.pays || is_stored {
                 Touches { copies: 0, ..written.to_store(page) }
             } else {
                 Touches { first_placed: u32::from(!written.pages.contains(&page)), ..Touches::default() }

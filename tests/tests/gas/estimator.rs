@@ -180,8 +180,8 @@ fn fills(case: &CaseOf, refused: Case) -> Vec<Case> {
     let fill = |bytes, pages| Operation::Fill { bytes, pages };
     vec![
         case(DATA + 1, 0xee, 4096, vec![fill(4096, 0), touch(0, 2)]),
-        // The rest of a page, a page, one that shares it, and the beginning of one.
-        case(DATA + 1, 0xee, 3 * 4096, vec![fill(2 * 4096, 1), touch(0, 3), placed(1)]),
+        // The rest of a page, two pages, and the beginning of one.
+        case(DATA + 1, 0xee, 3 * 4096, vec![fill(4096, 2), touch(0, 2), placed(2)]),
         refused,
     ]
 }
@@ -203,12 +203,13 @@ fn shares(case: &CaseOf, refused: Case) -> Vec<Case> {
         case(OTHER, DATA, 8192, vec![share, touch(2, 0), placed(2)]),
         // What the machine has written is paid for as if it were stored.
         case(OTHER, INPUT, 4096, vec![input, touch(0, 1)]),
-        // To a page that was placed before, and from one that was stored to.
+        // To a page that was placed before; from one that was stored to; and to one that was.
         after(&[share_again], case(DATA + 8192, DATA, 4096, vec![itself])),
-        after(&[store], case(DATA + 8192, DATA, 4096, vec![itself, placed(1)])),
-        // A store to a page that others live on, and one to a page that was stored to and placed since.
-        stored(&[store, share_again], touch(0, 1)),
-        stored(&[store_to_target, store, share_again], copies(1)),
+        after(&[store], case(DATA + 8192, DATA, 4096, vec![itself, touch(0, 1)])),
+        after(&[store_to_target], case(DATA + 8192, DATA, 4096, vec![itself])),
+        // A store to a page that was shared before and since it was stored to.
+        stored(&[share_again], touch(0, 1)),
+        stored(&[store, share_again], copies(1)),
         refused,
     ]
 }

@@ -134,7 +134,7 @@ fn shares() -> Vec<Workload> {
         op(PAGE).each("m3.share: a page, and a store to both", "page_copy", data(), stores),
         shared_and_stored(),
         shared_afresh("m3.share: pages to fresh ones, settled", MIB, MIB, false),
-        shared_afresh("m3.share: written pages to fresh ones, settled", MIB, MIB, true),
+        shared_afresh("m3.share: written pages to fresh ones, a store to each, settled", MIB, MIB, true),
         shared_afresh("m3.share: a page to fresh ones, 2 MiB apart, settled", PAGE, 2 * MIB, false),
     ]
 }
@@ -152,16 +152,24 @@ fn shared_and_stored() -> Workload {
     Workload::new("m3.share: pages, and a store to each", "page_copy", script, PAGES)
 }
 
-/// Shares `length` bytes of pages, which the call has stored to before or not, to a place that is `step` further each time.
+/// Shares `length` bytes of pages to a place that is `step` further each time; pages to which the call has stored before, and whose
+/// other places it stores to, or not.
 fn shared_afresh(name: &str, length: u64, step: u64, is_written: bool) -> Workload {
-    let body = code(|code| _ = code.r(Opcode::M3Share, A0, A1, A2).r(Opcode::Add, A0, A0, A3));
+    let written = if is_written { length / PAGE } else { 0 };
+    let walk = |code: &mut Code| {
+        (0..written).for_each(|_| _ = code.s(Opcode::Sd, A4, A4, 0).r(Opcode::Add, A4, A4, A5));
+    };
+    let body = code(|code| {
+        code.r(Opcode::M3Share, A0, A1, A2).r(Opcode::Add, A4, A0, 0).r(Opcode::Add, A0, A0, A3);
+        walk(code);
+    });
     let prologue = code(|code| {
-        code.li(A0, DATA).li(A1, PAGE).li(A3, 1);
-        let written = if is_written { length / PAGE } else { 0 };
-        (0..written).for_each(|_| _ = code.s(Opcode::Sb, A0, A3, 1).r(Opcode::Add, A0, A0, A1));
+        code.li(A4, DATA).li(A5, PAGE);
+        walk(code);
         code.li(A0, TARGET).li(A1, DATA).li(A2, length).li(A3, step);
     });
     let loops = (2048 * PAGE / length).min((1 << 31) / step - 16);
     let script = Script { prologue, loops, data: content(320), ..Script::new(body) };
-    Workload::new(name, "page_first_placed", script, length / PAGE).settled()
+    let price = if is_written { "page_first_write" } else { "page_first_placed" };
+    Workload::new(name, price, script, length / PAGE).settled()
 }
