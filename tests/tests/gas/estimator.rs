@@ -206,7 +206,7 @@ fn shares(case: &CaseOf, refused: Case) -> Vec<Case> {
         // To a page that was placed before; from one that was stored to; and to one that was.
         after(&[share_again], case(DATA + 8192, DATA, 4096, vec![itself])),
         after(&[store], case(DATA + 8192, DATA, 4096, vec![itself, touch(0, 1)])),
-        after(&[store_to_target], case(DATA + 8192, DATA, 4096, vec![itself])),
+        after(&[store_to_target], case(DATA + 8192, DATA, 4096, vec![itself, touch(1, 0)])),
         // A store to a page that was shared before and since it was stored to.
         stored(&[share_again], touch(0, 1)),
         stored(&[store, share_again], copies(1)),
