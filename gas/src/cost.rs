@@ -90,27 +90,35 @@ impl Schedule {
     /// Pages that are touched first, and bytes and pages that bulk operations move.
     fn memory_part(&self, operation: &Operation) -> u64 {
         match *operation {
-            Operation::Copy { bytes: count, region_changes, plane_changes } => {
-                sum([bytes(count, self.copy_byte_64ths), self.crossings(region_changes, plane_changes)])
-            }
-            Operation::Fill { bytes: count } => bytes(count, self.fill_byte_64ths),
-            Operation::Gather { bytes: count, entries, region_changes, plane_changes } => sum([
-                bytes(count, self.gather_byte_64ths),
-                times(entries, self.gather_entry),
+            Operation::Copy { bytes: count, region_changes, plane_changes, pages } => sum([
+                bytes(count, self.copy_byte_64ths),
+                times(pages, self.copy_page),
                 self.crossings(region_changes, plane_changes),
             ]),
-            Operation::Scatter { bytes: count, entries, region_changes, plane_changes } => sum([
+            Operation::Fill { bytes: count, pages } => {
+                sum([bytes(count, self.fill_byte_64ths), times(pages, self.fill_page)])
+            }
+            Operation::Gather { bytes: count, entries, region_changes, plane_changes, pages } => sum([
+                bytes(count, self.gather_byte_64ths),
+                times(entries, self.gather_entry),
+                times(pages, self.gather_page),
+                self.crossings(region_changes, plane_changes),
+            ]),
+            Operation::Scatter { bytes: count, entries, region_changes, plane_changes, pages } => sum([
                 bytes(count, self.scatter_byte_64ths),
                 times(entries, self.scatter_entry),
+                times(pages, self.scatter_page),
                 self.crossings(region_changes, plane_changes),
             ]),
             Operation::Share { pages, region_changes, plane_changes } => {
                 sum([times(pages, self.share_page), self.crossings(region_changes, plane_changes)])
             }
-            Operation::Touch { first_reads, first_writes, synthesized } => sum([
+            Operation::Touch { first_reads, first_writes, synthesized, copies, first_placed } => sum([
                 times(first_reads, self.page_first_read),
                 times(first_writes, self.page_first_write),
                 times(synthesized, self.page_synthesis),
+                times(copies, self.page_copy),
+                times(first_placed, self.page_first_placed),
             ]),
             Operation::Recall { near, far } => {
                 sum([times(near, self.page_recall), times(far, self.page_far_recall)])

@@ -167,17 +167,21 @@ operations! {
         };
         /// A copy.
         Copy "copy" {
-            /// Bytes that are copied.
+            /// Bytes that are copied one by one.
             bytes: u64,
             /// 1 if source and destination begin in different regions, else 0.
             region_changes: u64,
             /// 1 if they begin in different planes of one region, else 0.
             plane_changes: u64,
+            /// Whole pages that are shared instead, until they are stored to.
+            pages: u64,
         };
         /// Bytes set to one value.
         Fill "fill" {
-            /// Bytes that are set.
+            /// Bytes that are set one by one.
             bytes: u64,
+            /// Whole pages that share one instead, until they are stored to.
+            pages: u64,
         };
         /// Entries read to one place.
         Gather "gather" {
@@ -189,6 +193,8 @@ operations! {
             region_changes: u64,
             /// Entries that begin in its region, but in another plane.
             plane_changes: u64,
+            /// Pages that each entry has bytes in, for all entries together.
+            pages: u64,
         };
         /// Bytes of one place spread over entries.
         Scatter "scatter" {
@@ -200,6 +206,8 @@ operations! {
             region_changes: u64,
             /// Entries that begin in its region, but in another plane.
             plane_changes: u64,
+            /// Pages that each entry has bytes in, for all entries together.
+            pages: u64,
         };
         /// Pages shared copy-on-write.
         Share "share" {
@@ -233,10 +241,14 @@ operations! {
         Touch "touch" {
             /// Pages that are loaded from, and were not touched before.
             first_reads: u64,
-            /// Pages that are stored to, and were not stored to before.
+            /// Pages that are stored to, and were not stored to before; and that are placed from pages that were.
             first_writes: u64,
             /// Pages among these that are of generative memory and that nobody has written.
             synthesized: u64,
+            /// Pages that are stored to and have been placed, or shared, since they were stored to.
+            copies: u64,
+            /// Pages that a bulk operation places from such that were not stored to, and that were not written before.
+            first_placed: u64,
         };
         /// Pages that loads, stores and atomics touch again, but that are not in their places, beyond the instructions.
         Recall "recall" {

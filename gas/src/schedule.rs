@@ -109,36 +109,48 @@ schedule! {
     /// The same, if 256 others have come to their places since it was in its own.
     page_far_recall: Part 250, 0;
     /// The first load from a page in a call.
-    page_first_read: Part 1000, 0;
+    page_first_read: Part 800, 0;
     /// The first store to a page in a call: its copy, and its hashing at settle.
     page_first_write: Part 8500, 0;
+    /// A further copy of a page that was stored to, as it has been placed or shared since.
+    page_copy: Part 620, 0;
+    /// The first write to a page in a call, if a bulk operation places another page there that has a hash: its part of the settling.
+    page_first_placed: Part 1300, 0;
     /// The synthesis of a page of generative memory that nobody has written, when a call touches it first. It is that of the
     /// slowest form that nodes may use.
     page_synthesis: Part 24500, 0;
     /// A copy.
-    copy: Base 330, 25;
+    copy: Base 215, 25;
     /// Each byte of a copy, in 64ths.
-    copy_byte_64ths: Part 3, 128;
+    copy_byte_64ths: Part 2, 128;
+    /// Each whole page that a copy places.
+    copy_page: Part 90, 8192;
     /// A fill.
-    fill: Base 320;
+    fill: Base 220;
     /// Each byte of a fill, in 64ths.
-    fill_byte_64ths: Part 2;
+    fill_byte_64ths: Part 1;
+    /// Each whole page that a fill places.
+    fill_page: Part 50;
     /// A gather.
-    gather: Base 375;
+    gather: Base 330;
     /// Each entry of a gather.
-    gather_entry: Part 200;
+    gather_entry: Part 16;
+    /// Each page that an entry of a gather has bytes in.
+    gather_page: Part 150;
     /// Each byte of a gather, in 64ths.
     gather_byte_64ths: Part 2;
     /// A scatter.
     scatter: Base 330;
     /// Each entry of a scatter.
-    scatter_entry: Part 200;
+    scatter_entry: Part 16;
+    /// Each page that an entry of a scatter has bytes in.
+    scatter_page: Part 150;
     /// Each byte of a scatter, in 64ths.
     scatter_byte_64ths: Part 2;
     /// A share.
-    share: Base 120;
-    /// Each page of a share, its part of the settling included.
-    share_page: Part 350;
+    share: Base 160;
+    /// Each page of a share.
+    share_page: Part 90;
     /// Each change of region in a bulk operation.
     region_change: Part 10, 100;
     /// Each change of plane within a region in a bulk operation.
@@ -215,15 +227,15 @@ schedule! {
     /// The end of a call.
     halt: Base 2, 1;
     /// Any host call but `log`.
-    host_call: Part 125;
+    host_call: Part 105;
     /// Each byte that it moves, in 64ths.
-    host_byte_64ths: Part 8;
+    host_byte_64ths: Part 3;
     /// An event, with its part of the receipt.
-    log: Part 390;
+    log: Part 330;
     /// Each byte of its data, in 64ths.
-    log_byte_64ths: Part 28;
+    log_byte_64ths: Part 18;
     /// Each of its topics.
-    log_topic: Part 50;
+    log_topic: Part 36;
 }
 
 /// A schedule that is known by a name.

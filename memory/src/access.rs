@@ -26,6 +26,12 @@ impl Pages {
     pub(crate) fn numbers(self) -> RangeInclusive<u32> {
         page_number(self.region, self.first)..=page_number(self.region, self.last)
     }
+
+    /// The pages with these numbers, all in one region.
+    pub(crate) fn of(numbers: &RangeInclusive<u32>) -> Self {
+        let (first, last) = (*numbers.start(), *numbers.end());
+        Self { region: region_of(first), first: page_of(first), last: page_of(last) }
+    }
 }
 
 /// Whose permissions count.
@@ -195,7 +201,7 @@ impl Memory {
         let address = u64::from(page_number) << PAGE_OFFSET_BITS;
         self.locate(address, layout::PAGE_BYTES, Access::Execute, Privilege::Program)?;
         match self.working.find(page_number).map(|frame| &self.working.frame(frame).content) {
-            Some(Content::Clean(page) | Content::Placed(page)) => Ok(page.clone()),
+            Some(Content::Clean(page) | Content::Placed { page, .. }) => Ok(page.clone()),
             Some(Content::Dirty(bytes)) => Ok(Page::new(bytes.clone())),
             None => self.untouched(page_number).map_err(|reason| Fault {
                 address,
@@ -246,16 +252,24 @@ impl Memory {
             let new = &bytes[piece.done..][..piece.length];
             let frame = self.working.find(piece.page_number);
             if let Some(frame) = frame.map(|frame| self.working.frame_mut(frame))
-                && frame.is_dirty()
+                && frame.is_own()
             {
                 frame.bytes_mut()[piece.offset..][..piece.length].copy_from_slice(new);
                 continue;
             }
-            let mut page = Box::new(self.planned(piece.page_number).bytes().clone());
+            let mut page = match frame {
+                Some(frame) => Box::new(self.working.frame(frame).bytes().clone()),
+                None => Box::new(self.planned(piece.page_number).bytes().clone()),
+            };
             page[piece.offset..][..piece.length].copy_from_slice(new);
             let page = Page::new(page);
-            if let Some(frame) = frame {
-                self.working.frame_mut(frame).content = Content::Clean(page.clone());
+            match frame.map(|frame| &mut self.working.frame_mut(frame).content) {
+                Some(Content::Placed { page: placed, .. }) => {
+                    *placed = page;
+                    continue;
+                }
+                Some(content) => *content = Content::Clean(page.clone()),
+                None => {}
             }
             self.overlay(piece.page_number, page);
         }
@@ -346,21 +360,42 @@ impl Memory {
         Ok(Span { touches, recalls, ..self.unplaced(address, length) })
     }
 
-    /// Which of these pages the call would touch first.
+    /// Which of these pages the call would touch first, and which it would copy once more.
     pub(crate) fn touches(&self, page_numbers: RangeInclusive<u32>, access: Access) -> Touches {
         let count = page_numbers.end() - page_numbers.start() + 1;
         let synthesized = self.unmade(page_numbers.clone());
-        let (mut known, mut written) = (0, 0);
+        let (mut known, mut paid, mut own) = (0, 0, 0);
         for frame in self.working.frames_in(page_numbers) {
             known += 1;
-            written += u32::from(frame.is_dirty());
+            paid += u32::from(frame.is_paid());
+            own += u32::from(frame.is_own());
         }
         match access {
-            Access::Write => Touches { first_writes: count - written, synthesized, ..Touches::default() },
+            Access::Write => {
+                Touches { first_writes: count - paid, copies: paid - own, synthesized, ..Touches::default() }
+            }
             Access::Read | Access::Execute => {
                 Touches { first_reads: count - known, synthesized, ..Touches::default() }
             }
         }
+    }
+
+    /// Which of these pages the call would write first if they were placed; pages from `source` on, or ones that need not be hashed.
+    pub(crate) fn placings(&self, page_numbers: RangeInclusive<u32>, source: Option<u32>) -> Touches {
+        let (first, last) = (*page_numbers.start(), *page_numbers.end());
+        let synthesized = self.unmade(page_numbers.clone());
+        let dirty: u32 = self.working.frames_in(page_numbers).map(|frame| u32::from(frame.is_dirty())).sum();
+        let mut touches =
+            Touches { first_placed: last - first + 1 - dirty, synthesized, ..Touches::default() };
+        let Some(source) = source else { return touches };
+        let sources = self.working.frames_in(source..=source + (last - first));
+        for frame in sources.filter(|frame| frame.is_paid()) {
+            let target = self.working.find(first + (frame.page_number - source));
+            let target = target.map(|target| self.working.frame(target));
+            touches.first_writes += u32::from(!target.is_some_and(Frame::is_paid));
+            touches.first_placed -= u32::from(!target.is_some_and(Frame::is_dirty));
+        }
+        touches
     }
 
     /// How many of these pages, all in one region, would have to be synthesized: nobody has written them, and the call has not
@@ -427,6 +462,9 @@ impl Memory {
 
     /// Loads the content of missing pages that the call has not touched yet.
     pub(crate) fn stage_missing(&mut self, address: u64, pages: Pages, access: Access) -> Result<(), Fault> {
+        if self.working.frames_in(pages.numbers()).count() as u64 > u64::from(pages.last - pages.first) {
+            return Ok(()); // The call has touched all of them.
+        }
         let region = &self.regions[&pages.region];
         for (page, leaf) in region.cap().missing_in(pages.first..pages.last + 1) {
             let number = page_number(pages.region, page);

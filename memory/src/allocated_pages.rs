@@ -8,7 +8,7 @@ use crate::fault::{Access, Fault};
 use crate::memory::Memory;
 use crate::permissions::Permissions;
 use crate::plan::Touches;
-use crate::working_set::{Frame, page_number, page_of};
+use crate::working_set::{page_number, page_of};
 
 impl Memory {
     /// What the program may do with a page; nothing where there is none, or where the allocator has nothing.
@@ -55,18 +55,18 @@ impl Memory {
         page
     }
 
-    /// Pages that the call stores to first when the allocator zeroes a block at an address: the block's page, or none. `None` if
+    /// What the allocator touches when it zeroes a block at an address: the block's page, or nothing that is paid for. `None` if
     /// the page is not [resident](Self::resident_pages): then the block is zero already.
     #[inline]
-    pub(crate) fn plan_zeroing(&mut self, address: u64) -> Result<Option<u32>, Fault> {
+    pub(crate) fn plan_zeroing(&mut self, address: u64) -> Result<Option<Touches>, Fault> {
         if self.working.recent_store(address >> PAGE_OFFSET_BITS).is_some() {
-            return Ok(Some(0));
+            return Ok(Some(Touches::default()));
         }
         let at = Address::new(address).expect("the allocator's addresses have 40 bits");
         if !self.is_resident(at.region(), at.page()) {
             return Ok(None);
         }
-        Ok(Some(self.plan_touch(address, Access::Write)?.first_writes))
+        self.plan_touch(address, Access::Write).map(Some)
     }
 
     /// Whether a page is resident: stored when the call began, stored because it has moved there, or touched by the call. To move
@@ -102,15 +102,8 @@ impl Memory {
         let at = Address::new(address).expect("the allocator's addresses have 40 bits");
         let (region, page) = (at.region(), at.page());
         self.stage_missing(address, Pages { region, first: page, last: page }, access)?;
-        let frame = self.working.find(page_number(region, page)).map(|frame| self.working.frame(frame));
-        Ok(match access {
-            Access::Write => {
-                Touches { first_writes: u32::from(!frame.is_some_and(Frame::is_dirty)), ..Touches::default() }
-            }
-            Access::Read | Access::Execute => {
-                Touches { first_reads: u32::from(frame.is_none()), ..Touches::default() }
-            }
-        })
+        let number = page_number(region, page);
+        Ok(Touches { synthesized: 0, ..self.touches(number..=number, access) })
     }
 
     /// Zeroes planned bytes of the allocator's, which lie in one page.

@@ -29,7 +29,7 @@ pub struct AllocationPlan {
     grant: GrantPlan,
     /// Bytes from the start on that are to be zeroed.
     zeroed: Option<u64>,
-    first_writes: u32,
+    touches: Touches,
     epoch: u64,
 }
 
@@ -61,7 +61,7 @@ impl AllocationPlan {
 
     /// Pages that are touched first because a block of them is zeroed.
     pub fn touches(&self) -> Touches {
-        Touches { first_writes: self.first_writes, ..Touches::default() }
+        self.touches
     }
 }
 
@@ -73,7 +73,7 @@ pub struct FreePlan {
     /// Whether there is anything to be zeroed or dropped.
     is_resident: bool,
     resident_pages: u32,
-    first_writes: u32,
+    touches: Touches,
     epoch: u64,
 }
 
@@ -95,7 +95,7 @@ impl FreePlan {
 
     /// Pages that are touched first because a block of them is zeroed.
     pub fn touches(&self) -> Touches {
-        Touches { first_writes: self.first_writes, ..Touches::default() }
+        self.touches
     }
 }
 
@@ -195,9 +195,9 @@ impl Memory {
         prices: &dyn AllocationPrices,
     ) -> Result<AllocationPlan, AllocationFailure> {
         let plan = if let Some((region, found)) = self.allocator.find_first_block(request)? {
-            let first_writes =
+            let zeroing =
                 if found.shares_page { self.plan_zeroing(found.address(region).packed())? } else { None };
-            self.plan_granted(self.allocator.plan_block(request, region, found), first_writes)
+            self.plan_granted(self.allocator.plan_block(request, region, found), zeroing)
         } else {
             self.plan_anywhere(request, prices)?
         };
@@ -211,18 +211,18 @@ impl Memory {
         prices: &dyn AllocationPrices,
     ) -> Result<AllocationPlan, AllocationFailure> {
         let grant = self.allocator.plan_grant(request, prices, &self.regions)?;
-        let first_writes = match grant.zeroed() {
+        let zeroing = match grant.zeroed() {
             Some(_) => self.plan_zeroing(grant.address().packed())?,
             None => None,
         };
-        Ok(self.plan_granted(grant, first_writes))
+        Ok(self.plan_granted(grant, zeroing))
     }
 
-    /// The plan of what was found, which is zeroed if that stores to so many pages first.
+    /// The plan of what was found, which is zeroed if that touches anything.
     #[inline]
-    fn plan_granted(&self, grant: GrantPlan, first_writes: Option<u32>) -> AllocationPlan {
-        let zeroed = first_writes.and_then(|_| grant.zeroed());
-        AllocationPlan { zeroed, first_writes: first_writes.unwrap_or(0), grant, epoch: self.epoch }
+    fn plan_granted(&self, grant: GrantPlan, zeroing: Option<Touches>) -> AllocationPlan {
+        let zeroed = zeroing.and_then(|_| grant.zeroed());
+        AllocationPlan { zeroed, touches: zeroing.unwrap_or_default(), grant, epoch: self.epoch }
     }
 
     /// Allocates as planned and returns the address. Plans made before are void. The memory reads as zeros.
@@ -258,8 +258,8 @@ impl Memory {
         };
         let resident_pages = self.resident_pages(freed.region, freed.dropped_pages());
         let is_resident = zeroing.is_some() || resident_pages > 0;
-        let first_writes = zeroing.unwrap_or(0);
-        Ok(FreePlan { freed, is_resident, resident_pages, first_writes, epoch: self.epoch })
+        let touches = zeroing.unwrap_or_default();
+        Ok(FreePlan { freed, is_resident, resident_pages, touches, epoch: self.epoch })
     }
 
     /// Frees as planned. The bytes are zeroed. Plans made before are void.
@@ -296,7 +296,7 @@ impl Memory {
         if let ResizeChange::Copy { from_shared_page, .. } = resized.change {
             let access = if from_shared_page { Access::Write } else { Access::Read };
             touches = self.plan_touch(from, access)?;
-            touches.first_writes += self.plan_touch(to, Access::Write)?.first_writes;
+            touches = touches + self.plan_touch(to, Access::Write)?;
         }
         let moved = [resized.dropped_pages(), resized.remapped_pages()];
         let moved_pages = moved.iter().map(|pages| pages.len() as u64).sum();

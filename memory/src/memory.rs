@@ -165,8 +165,8 @@ impl Memory {
             let survives = self.regions[&region_of(frame.page_number)].kind().survives_settle();
             match frame.content {
                 Content::Dirty(bytes) if survives => self.overlay(frame.page_number, Page::new(bytes)),
-                Content::Placed(page) if survives => self.overlay(frame.page_number, page),
-                Content::Clean(_) | Content::Dirty(_) | Content::Placed(_) => {}
+                Content::Placed { page, .. } if survives => self.overlay(frame.page_number, page),
+                Content::Clean(_) | Content::Dirty(_) | Content::Placed { .. } => {}
             }
         }
         self.epoch += 1;

@@ -95,6 +95,22 @@ impl Page {
         ZERO_PAGE.clone()
     }
 
+    /// The page whose bytes all have this value; all callers share one. Its leaf is known.
+    pub(crate) fn filled(value: u8) -> Self {
+        static PAGES: [OnceLock<Page>; 256] = [const { OnceLock::new() }; 256];
+        if value == 0 {
+            return Self::zero();
+        }
+        let page = PAGES[usize::from(value)].get_or_init(|| {
+            let mut bytes = PageBytes::zeroed();
+            bytes.fill(value);
+            let page = Self::new(bytes);
+            page.leaf();
+            page
+        });
+        page.clone()
+    }
+
     /// The page with this number of a generative region, which nobody has written.
     pub(crate) fn synthesized(synthesis: Synthesis, number: u32) -> Self {
         match synthesis.mode {
@@ -117,6 +133,11 @@ impl Page {
     /// The page's leaf in the state tree: zero if all its bytes are zero, else the root of its 128 chunks.
     pub fn leaf(&self) -> Hash {
         *self.0.leaf.get_or_init(|| page_leaf(self.bytes()))
+    }
+
+    /// What tells the page from all others in storage, if it is held more than once.
+    pub(crate) fn place(&self) -> Option<*const u8> {
+        (Arc::strong_count(&self.0) > 1).then(|| self.bytes().as_ptr())
     }
 
     #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Leaves of pages: many at a time, and of a page that is written again and again only what has changed.
 
+use std::collections::HashSet;
+
 use travertine_merkle::{Hash, ZERO_HASH, hash_pairs, page_leaves};
 
 use crate::page::{PAGE_BYTES, Page};
@@ -23,8 +25,11 @@ const BATCH: usize = 32;
 /// Computes the leaves of pages that have none yet. With each page comes the one that it replaces: a page that replaces one
 /// may be replaced soon, so the roots of its groups are kept for the next one.
 pub(crate) fn hash_pages<'a>(pages: impl Iterator<Item = (&'a Page, Option<&'a Page>)>) {
-    let (mut fresh, mut replacing) = (Vec::new(), Vec::new());
-    for (page, old) in pages.filter(|(page, _)| !page.is_hashed()) {
+    let (mut fresh, mut replacing, mut met) = (Vec::new(), Vec::new(), HashSet::new());
+    // A page that stands in many places is hashed once: nobody has paid for more.
+    for (page, old) in
+        pages.filter(|(page, _)| !page.is_hashed() && page.place().is_none_or(|place| met.insert(place)))
+    {
         match old {
             None => fresh.push(page),
             Some(old) => replacing.push((page, old)),
@@ -39,8 +44,6 @@ pub(crate) fn hash_pages<'a>(pages: impl Iterator<Item = (&'a Page, Option<&'a P
 }
 
 fn hash_fresh(batch: &[&Page]) {
-    // A frame may stand in many places: an earlier batch may have hashed it.
-    let batch: Vec<&Page> = batch.iter().copied().filter(|page| !page.is_hashed()).collect();
     let bytes: Vec<&[u8; PAGE_BYTES]> = batch.iter().map(|page| &**page.bytes()).collect();
     let mut leaves = [ZERO_HASH; BATCH];
     page_leaves(&bytes, &mut leaves[..batch.len()]);
@@ -48,9 +51,6 @@ fn hash_fresh(batch: &[&Page]) {
 }
 
 fn hash_replacing(page: &Page, old: &Page) {
-    if page.is_hashed() {
-        return;
-    }
     let groups = old
         .group_roots()
         .and_then(|roots| changed_groups(page, old, roots))

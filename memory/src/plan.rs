@@ -5,8 +5,12 @@
 pub struct Touches {
     /// Pages that no access of this call has loaded or stored.
     pub first_reads: u32,
-    /// Pages that no access of this call has stored.
+    /// Pages that no access of this call has stored to, and that are stored to, or placed from such that were.
     pub first_writes: u32,
+    /// Pages that are stored to once more after a bulk operation has placed them, or has placed others from them: they are copied.
+    pub copies: u32,
+    /// Pages that no access of this call has written, and that are placed from such that were not stored to.
+    pub first_placed: u32,
     /// Pages among these that are synthesized: those of Generative regions that nobody has written and the call has not touched.
     pub synthesized: u32,
     /// Bytes that are found one by one, because the access goes through the second view of the substrate's segment.
@@ -20,6 +24,8 @@ impl std::ops::Add for Touches {
         Self {
             first_reads: self.first_reads + other.first_reads,
             first_writes: self.first_writes + other.first_writes,
+            copies: self.copies + other.copies,
+            first_placed: self.first_placed + other.first_placed,
             synthesized: self.synthesized + other.synthesized,
             view_bytes: self.view_bytes + other.view_bytes,
         }

@@ -34,15 +34,20 @@ pub(crate) enum Content {
     Clean(Page),
     /// Written: the call's own copy.
     Dirty(Box<PageBytes>),
-    /// Written as a whole by a bulk operation: shared with another place until one of them is stored to.
-    Placed(Page),
+    /// Written, and the same page as that of another place, until one of them is stored to.
+    Placed {
+        page: Page,
+        /// Whether the call has paid for a page that is hashed when it settles. If not, the page is one that was there before the
+        /// call, or that everybody knows.
+        is_paid: bool,
+    },
 }
 
 impl Frame {
     #[inline]
     pub(crate) fn bytes(&self) -> &PageBytes {
         match &self.content {
-            Content::Clean(page) | Content::Placed(page) => page.bytes(),
+            Content::Clean(page) | Content::Placed { page, .. } => page.bytes(),
             Content::Dirty(bytes) => bytes,
         }
     }
@@ -55,44 +60,50 @@ impl Frame {
         }
         match &mut self.content {
             Content::Dirty(bytes) => bytes,
-            Content::Clean(_) | Content::Placed(_) => unreachable!("the page has just been copied"),
+            Content::Clean(_) | Content::Placed { .. } => unreachable!("the page has just been copied"),
         }
     }
 
-    /// The page as it is now, to stand in other places, too. What is stored to it later shows in none of them.
-    pub(crate) fn share(&mut self) -> Page {
-        let is_dirty = self.is_dirty();
+    /// The page as it is now, to stand in another place, too. What is stored to it later does not show there.
+    fn share(&mut self) -> Page {
+        let (is_dirty, is_paid) = (self.is_dirty(), self.is_paid());
         let page = self.take();
-        self.content = if is_dirty { Content::Placed(page.clone()) } else { Content::Clean(page.clone()) };
-        page
-    }
-
-    /// Writes the whole page at once: it shares `page` until it is stored to.
-    pub(crate) fn place(&mut self, page: Page) {
-        self.content = Content::Placed(page);
+        let other = page.clone();
+        self.content = if is_dirty { Content::Placed { page, is_paid } } else { Content::Clean(page) };
+        other
     }
 
     /// The content; the caller puts another in its place.
     fn take(&mut self) -> Page {
         match std::mem::replace(&mut self.content, Content::Clean(Page::zero())) {
-            Content::Clean(page) | Content::Placed(page) => page,
+            Content::Clean(page) | Content::Placed { page, .. } => page,
             Content::Dirty(bytes) => Page::new(bytes),
         }
     }
 
-    /// Whether the program may do this, and would not be the first in this call to do so.
+    /// Whether the program may do this, and pays no more than the access itself.
     fn is_warm_for(&self, access: Access) -> bool {
         let touched = match access {
-            Access::Write => self.is_dirty(),
+            Access::Write => self.is_own(),
             Access::Read | Access::Execute => true,
         };
         touched && self.permissions.allows(access)
     }
 
+    /// Whether the call has a copy of its own, which it may store to.
+    pub(crate) fn is_own(&self) -> bool {
+        matches!(self.content, Content::Dirty(_))
+    }
+
+    /// Whether the call has paid for storing to the page.
+    pub(crate) fn is_paid(&self) -> bool {
+        matches!(self.content, Content::Dirty(_) | Content::Placed { is_paid: true, .. })
+    }
+
     pub(crate) fn is_dirty(&self) -> bool {
         match self.content {
             Content::Clean(_) => false,
-            Content::Dirty(_) | Content::Placed(_) => true,
+            Content::Dirty(_) | Content::Placed { .. } => true,
         }
     }
 }
@@ -181,15 +192,14 @@ impl WorkingSet {
         self.frames.get(frame as usize).filter(|frame| u64::from(frame.page_number) == page_number)
     }
 
-    /// The same, to be written: a dirty one. Its bytes do not move, or no entry leads to them yet: the bytes of a page that was
-    /// placed are its own before [`make_fast`](Self::make_fast) shows where they are.
+    /// The same, to be written: the call's own. Its bytes do not move.
     #[inline]
     pub(crate) fn frame_at_mut(&mut self, frame: u32, page_number: u64) -> Option<&mut Frame> {
         let found =
             self.frames.get_mut(frame as usize).filter(|frame| u64::from(frame.page_number) == page_number);
         debug_assert!(
-            found.as_ref().is_none_or(|frame| frame.is_dirty()),
-            "plans name dirty frames for stores"
+            found.as_ref().is_none_or(|frame| frame.is_own()),
+            "plans name the call's own frames for stores"
         );
         found
     }
@@ -254,7 +264,7 @@ impl WorkingSet {
     fn enter_fast(&mut self, frame: u32) {
         let found = &mut self.frames[frame as usize];
         let load = found.is_warm_for(Access::Read);
-        // A dirty page's load and store entries are one pointer, made last, so that it stays valid for both.
+        // The load and store entries of the call's own page are one pointer, made last, so that it stays valid for both.
         let store = found.is_warm_for(Access::Write).then(|| found.bytes_mut().as_mut_ptr());
         let load = load.then(|| store.map_or_else(|| found.bytes().as_ptr(), <*mut u8>::cast_const));
         self.fast.set(found.page_number, load, store);
@@ -287,6 +297,26 @@ impl WorkingSet {
         let frames = self.frames.get_disjoint_mut([read as usize, write as usize]);
         let [read, write] = frames.expect("both frames are there, and they differ");
         (read, write)
+    }
+
+    /// Writes a whole page at once: `target` is the same page as `source` until one of them is stored to. It is paid for if it
+    /// was before, the source is, or `pays` says so.
+    ///
+    /// So all places of a page that has to be hashed are paid for, and there are never more of such pages than payments.
+    pub(crate) fn place(&mut self, source: u32, target: u32, pays: bool) {
+        let found = &mut self.frames[source as usize];
+        let (number, pays) = (found.page_number, pays || found.is_paid());
+        let page = found.share();
+        self.forget(number);
+        self.place_page(target, page, pays);
+    }
+
+    /// The same with a page that stands nowhere else.
+    pub(crate) fn place_page(&mut self, target: u32, page: Page, pays: bool) {
+        let found = &mut self.frames[target as usize];
+        let (number, is_paid) = (found.page_number, pays || found.is_paid());
+        found.content = Content::Placed { page, is_paid };
+        self.forget(number);
     }
 
     /// The frames of these pages, in the order of their addresses.

@@ -2,9 +2,10 @@
 //! naive twin in `memory_model`.
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+use proptest::prelude::*;
 use travertine_memory::{
     Access, BulkFault, BulkPlan, DataCap, ENTRY_BYTES, Fault, FaultReason, MAX_ENTRIES, Memory, Page,
-    PageBytes, PageSlot, Permissions, Region, RegionKind,
+    PageBytes, PageSlot, Permissions, Quantities, Region, RegionKind,
 };
 
 const PAGE: u64 = 4096;
@@ -146,7 +147,8 @@ fn a_whole_region_can_be_filled_and_copied_and_takes_no_storage_for_equal_pages(
     let plan = memory.plan_fill(HEAP, gibibyte, 0x5A);
     commit(&mut memory, plan);
     let plan = memory.plan_copy(SHARED + PAGE, HEAP, gibibyte);
-    assert_eq!(plan.as_ref().unwrap().quantities().touches.first_writes, 1 << 18);
+    let Quantities { bytes: copied, pages, touches, .. } = *plan.as_ref().unwrap().quantities();
+    assert_eq!((copied, pages, touches.first_writes, touches.first_placed), (0, 1 << 18, 0, 1 << 18));
     commit(&mut memory, plan);
     assert_eq!(bytes(&memory, SHARED + gibibyte + PAGE - 1), [0x5A, 0]);
     memory.settle();
@@ -167,4 +169,71 @@ fn what_is_missing_is_loaded_before_and_not_by_the_commit() {
         assert!((missing..missing + 6).contains(&fault.address), "{fault}");
     }
     assert_eq!(memory.settle(), []);
+}
+
+/// What a step of the property below does with pages of a region of 12.
+#[derive(Debug, Clone)]
+enum Step {
+    Store { page: u64 },
+    Share { to: u64, from: u64, count: u64 },
+    Copy { to: u64, from: u64, offset: u64, length: u64 },
+    Fill { to: u64, length: u64, value: u8 },
+    Gather { to: u64, from: u64, length: u64 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let page = || 0..12_u64;
+    let length = || prop_oneof![Just(PAGE), 1..3 * PAGE];
+    prop_oneof![
+        4 => page().prop_map(|page| Step::Store { page }),
+        4 => (page(), page(), 1..5_u64).prop_map(|(to, from, count)| Step::Share { to, from, count }),
+        2 => (page(), page(), prop_oneof![Just(0), 1..PAGE], length())
+            .prop_map(|(to, from, offset, length)| Step::Copy { to, from, offset, length }),
+        1 => (page(), length(), any::<u8>()).prop_map(|(to, length, value)| Step::Fill { to, length, value }),
+        1 => (page(), page(), length()).prop_map(|(to, from, length)| Step::Gather { to, from, length }),
+    ]
+}
+
+proptest! {
+    /// Whatever is placed, shared and stored to: there are never more pages to hash when the memory settles than first writes
+    /// that were charged.
+    #[test]
+    fn every_page_that_is_hashed_was_paid_for(steps in prop::collection::vec(step(), 1..60)) {
+        let mut memory = memory();
+        let settled: Vec<Page> = (0..8).map(|page| settled_page(&memory, HEAP + page * PAGE)).collect();
+        let list = SHARED + 8 * PAGE;
+        let mut paid = 0;
+        for (value, step) in (1_u64..).zip(steps) {
+            let plan = match step {
+                Step::Store { page } => {
+                    let plan = memory.plan_store(HEAP + page * PAGE, 8).unwrap();
+                    paid += plan.touches().first_writes;
+                    memory.store(plan, value);
+                    continue;
+                }
+                Step::Share { to, from, count } => memory.plan_share(HEAP + to * PAGE, HEAP + from * PAGE, count * PAGE),
+                Step::Copy { to, from, offset, length } => {
+                    memory.plan_copy(HEAP + to * PAGE, HEAP + from * PAGE + offset, length)
+                }
+                Step::Fill { to, length, value } => memory.plan_fill(HEAP + to * PAGE, length, value),
+                Step::Gather { to, from, length } => {
+                    memory.poke(list, &[HEAP + from * PAGE, length].map(u64::to_le_bytes).concat()).unwrap();
+                    memory.plan_gather(HEAP + to * PAGE, list, 1)
+                }
+            };
+            paid += plan.as_ref().unwrap().quantities().touches.first_writes;
+            commit(&mut memory, plan);
+        }
+        memory.settle();
+        let cap = memory.region(3).unwrap().cap();
+        let mut hashed: Vec<Page> = Vec::new();
+        for page in 0..20 {
+            let PageSlot::Loaded(page) = cap.slot(page) else { continue };
+            let is_filled = page.bytes().iter().all(|byte| *byte == page.bytes()[0]);
+            if !is_filled && !settled.iter().chain(&hashed).any(|known| known.is_same_frame(&page)) {
+                hashed.push(page);
+            }
+        }
+        prop_assert!(hashed.len() <= paid as usize, "{} pages, {paid} paid", hashed.len());
+    }
 }

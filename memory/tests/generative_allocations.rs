@@ -170,7 +170,8 @@ fn nothing_that_was_written_is_seen_again() {
     assert_eq!(allocate(&mut memory, 3 * PAGE, 9), address);
     assert!((0..3).all(|at| page(&memory, address + at * PAGE) == vrns(9).page(at)));
     let plan = memory.plan_fill(address, 3 * PAGE, 0).unwrap();
-    assert_eq!(plan.quantities().touches, Touches { first_writes: 3, synthesized: 3, ..Touches::default() });
+    let first = Touches { first_placed: 3, synthesized: 3, ..Touches::default() };
+    assert_eq!(plan.quantities().touches, first);
     store(&mut memory, address, 1);
     store(&mut memory, address + 2 * PAGE, 1);
     assert_eq!(dirty(&mut memory), [(0x80, 0, false, false), (0x80, 2, true, false)]);

@@ -34,6 +34,7 @@ fn memory3d_costs_what_it_documents() {
         ("copy 256", 537),
         ("mcopy3d 256", 537),
         ("copy 256 region_changes=1", 637),
+        ("copy 256 pages=3", 537 + 3 * 2 * 4096),
         ("size", 5),
         ("msize3d", 5),
         ("query", 8),
@@ -53,7 +54,7 @@ fn memory3d_costs_what_it_documents() {
     ] {
         assert_eq!(total(&schedule, operation), gas, "{operation}");
     }
-    assert_eq!(total(&schedule, "touch 5 7"), 0, "it has no first touches");
+    assert_eq!(total(&schedule, "touch 5 7 0 9 11"), 0, "it has no first touches");
 }
 
 /// Each operand costs its own price, and the sum is rounded up once.

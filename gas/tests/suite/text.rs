@@ -12,7 +12,7 @@ fn parse(text: &str) -> Result<Operation, OperationError> {
 
 #[test]
 fn operands_have_a_name_or_stand_in_order() {
-    let copy = Operation::Copy { bytes: 4096, region_changes: 1, plane_changes: 0 };
+    let copy = Operation::Copy { bytes: 4096, region_changes: 1, plane_changes: 0, pages: 0 };
     for text in [
         "copy 4096 1",
         "copy bytes=4096 region_changes=1",
@@ -55,8 +55,8 @@ fn what_is_no_operation_is_named() {
     };
     assert_eq!(parse("  "), Err(OperationError::Empty));
     assert_eq!(parse("teleport 3"), Err(OperationError::Unknown("teleport".to_owned())));
-    assert_eq!(parse("copy 1 2 3 4"), no_operand("copy", "4"));
-    assert_eq!(parse("copy pages=4"), no_operand("copy", "pages"));
+    assert_eq!(parse("copy 1 2 3 4 5"), no_operand("copy", "5"));
+    assert_eq!(parse("copy frames=4"), no_operand("copy", "frames"));
     assert_eq!(parse("copy 1 bytes=2 bytes=3"), no_operand("copy", "bytes"));
     assert_eq!(parse("ld 8"), no_operand("ld", "8"));
     for (text, operand, value) in [

@@ -99,6 +99,7 @@ impl Memory {
             .permitted(address, length, joined_access)
             .map_err(|fault| BulkFault { fault, entry: entry_at(&entries, fault.address - address) })?;
 
+        let named_pages = entry_pages.iter().map(|pages| u64::from(pages.last - pages.first) + 1).sum();
         let (list_pages, joined_pages) = (list_pages.into_iter(), joined_pages.into_iter());
         let touches = match direction {
             Direction::Gather => {
@@ -111,7 +112,8 @@ impl Memory {
             }
         };
         let changes = joined.changes(&entries);
-        let quantities = Quantities { bytes: length, entries: count, touches, ..changes };
+        let quantities =
+            Quantities { bytes: length, entries: count, entry_pages: named_pages, touches, ..changes };
         Ok(self.bulk_plan(Work::Batch(Batch { list, entries, joined, direction }), quantities))
     }
 
@@ -137,8 +139,11 @@ impl Memory {
         if !bytes.is_empty() {
             self.peek(list.address, &mut bytes)?;
         }
-        let words: Vec<u64> = bytes.as_chunks().0.iter().copied().map(u64::from_le_bytes).collect();
-        let entry = |words: &[u64; 2]| ByteRange { address: words[0], length: words[1] };
+        let words: &[[u8; 8]] = bytes.as_chunks().0;
+        let entry = |words: &[[u8; 8]; 2]| {
+            let [address, length] = words.map(u64::from_le_bytes);
+            ByteRange { address, length }
+        };
         Ok(words.as_chunks().0.iter().map(entry).collect())
     }
 

@@ -1,4 +1,4 @@
-//! Commits of bulk operations. They go by pieces that lie in one page on either side; whole pages are shared, not copied.
+//! Commits of bulk operations. They go by pieces that lie in one page on either side; pages that are placed are shared, not copied.
 
 use super::batch::{Batch, Direction};
 use super::{BulkPlan, ByteRange, Work};
@@ -10,12 +10,12 @@ use crate::page::{PAGE_BYTES, Page, PageBytes};
 #[derive(Default)]
 struct Before {
     first: u32,
-    pages: Vec<Page>,
+    pages: Vec<Box<PageBytes>>,
 }
 
 impl Before {
-    fn page(&self, page_number: u32) -> Option<&Page> {
-        self.pages.get(page_number.checked_sub(self.first)? as usize)
+    fn page(&self, page_number: u32) -> Option<&PageBytes> {
+        self.pages.get(page_number.checked_sub(self.first)? as usize).map(|page| &**page)
     }
 }
 
@@ -29,20 +29,37 @@ impl Memory {
         assert!(plan.epoch == self.epoch, "a plan is committed before regions change or the memory settles");
         let edges = self.block().map(|_| plan.edges());
         match plan.work {
-            Work::Copy { to, from } => {
-                let source = ByteRange { address: from, ..to };
-                if from < to.address && source.overlaps(to) {
-                    self.copy_backwards(to, from);
-                } else {
-                    self.copy_forwards(to, from, &Before::default());
-                }
-            }
-            Work::Fill { to, value } => self.fill(to, value),
+            Work::Copy { to, from, placed, pays } => self.copy(to, from, placed, pays),
+            Work::Fill { to, value, placed } => self.fill(to, value, placed),
             Work::Batch(batch) => self.copy_batch(&batch),
         }
         if let Some(edges) = edges {
             self.count_edges(&edges);
         }
+    }
+
+    fn copy(&mut self, to: ByteRange, from: u64, placed: ByteRange, pays: bool) {
+        let source_of = |part: ByteRange| from + (part.address - to.address);
+        let is_backwards = from < to.address && to.overlaps(ByteRange { address: from, ..to });
+        for part in to.around(placed) {
+            if is_backwards {
+                self.copy_backwards(part, source_of(part));
+            } else {
+                self.copy_forwards(part, source_of(part), &Before::default());
+            }
+        }
+        let Some(targets) = placed.page_numbers() else { return };
+        let source = |target: u32| number_of(source_of(placed)) + (target - targets.start());
+        if is_backwards {
+            targets.clone().rev().for_each(|target| self.place(source(target), target, pays));
+        } else {
+            targets.clone().for_each(|target| self.place(source(target), target, pays));
+        }
+    }
+
+    fn place(&mut self, source: u32, target: u32, pays: bool) {
+        let (target, source) = (self.touch(target), self.touch(source));
+        self.working.place(source, target, pays);
     }
 
     /// Copies the first bytes first, which may overwrite the source behind what has been read. Pages of `before` are read
@@ -72,24 +89,15 @@ impl Memory {
 
     /// Copies bytes of one page to one page.
     fn copy_piece(&mut self, to: u64, from: u64, length: usize, before: &Before) {
-        let is_whole = length == PAGE_BYTES;
         let target = self.touch(number_of(to));
         let into = page_offset(to)..page_offset(to) + length;
         let out_of = page_offset(from)..page_offset(from) + length;
         if let Some(page) = before.page(number_of(from)) {
-            let target = self.working.frame_mut(target);
-            if is_whole {
-                target.place(page.clone());
-            } else {
-                target.bytes_mut()[into].copy_from_slice(&page.bytes()[out_of]);
-            }
+            self.working.frame_mut(target).bytes_mut()[into].copy_from_slice(&page[out_of]);
             return;
         }
         let source = self.touch(number_of(from));
-        if is_whole {
-            let page = self.working.frame_mut(source).share();
-            self.working.frame_mut(target).place(page);
-        } else if source == target {
+        if source == target {
             self.working.frame_mut(target).bytes_mut().copy_within(out_of, into.start);
         } else {
             let (source, target) = self.working.frame_pair(source, target);
@@ -97,29 +105,28 @@ impl Memory {
         }
     }
 
-    /// All whole pages share one, which is hashed once.
-    fn fill(&mut self, to: ByteRange, value: u8) {
-        let mut whole = None;
-        let mut done = 0;
-        while done < to.length {
-            let target = to.address + done;
-            let offset = page_offset(target);
-            let length = at_most(PAGE_BYTES - offset, to.length - done);
-            let frame = self.touch(number_of(target));
-            let frame = self.working.frame_mut(frame);
-            if length == PAGE_BYTES {
-                frame.place(whole.get_or_insert_with(|| filled_page(value)).clone());
-            } else {
-                frame.bytes_mut()[offset..offset + length].fill(value);
+    fn fill(&mut self, to: ByteRange, value: u8, placed: ByteRange) {
+        for part in to.around(placed) {
+            let mut done = 0;
+            while done < part.length {
+                let target = part.address + done;
+                let offset = page_offset(target);
+                let length = at_most(PAGE_BYTES - offset, part.length - done);
+                let frame = self.touch(number_of(target));
+                self.working.frame_mut(frame).bytes_mut()[offset..offset + length].fill(value);
+                done += length as u64;
             }
-            done += length as u64;
+        }
+        for target in placed.page_numbers().into_iter().flatten() {
+            let frame = self.touch(target);
+            self.working.place_page(frame, Page::filled(value), false);
         }
     }
 
     /// If bytes are both read and written, the pages of the joined range are read as they were before.
     fn copy_batch(&mut self, batch: &Batch) {
         let &Batch { list, joined, direction, .. } = batch;
-        for page_number in page_numbers(list) {
+        for page_number in list.page_numbers().into_iter().flatten() {
             self.touch(page_number);
         }
         let overlaps = batch.entries.iter().any(|entry| entry.overlaps(joined));
@@ -139,9 +146,9 @@ impl Memory {
     /// The pages of a range as they are now.
     fn keep(&mut self, range: ByteRange) -> Before {
         let mut before = Before { first: number_of(range.address), pages: Vec::new() };
-        for page_number in page_numbers(range) {
+        for page_number in range.page_numbers().into_iter().flatten() {
             let frame = self.touch(page_number);
-            before.pages.push(self.working.frame_mut(frame).share());
+            before.pages.push(Box::new(self.working.frame(frame).bytes().clone()));
         }
         before
     }
@@ -150,20 +157,4 @@ impl Memory {
 /// How many of the bytes that are left fit into the room of a page.
 fn at_most(room: usize, left: u64) -> usize {
     usize::try_from(left).map_or(room, |left| left.min(room))
-}
-
-/// The numbers of the pages that a range has bytes in.
-fn page_numbers(range: ByteRange) -> impl Iterator<Item = u32> {
-    let pages =
-        (range.length > 0).then(|| number_of(range.address)..=number_of(range.address + range.length - 1));
-    pages.into_iter().flatten()
-}
-
-fn filled_page(value: u8) -> Page {
-    if value == 0 {
-        return Page::zero();
-    }
-    let mut bytes = PageBytes::zeroed();
-    bytes.fill(value);
-    Page::new(bytes)
 }

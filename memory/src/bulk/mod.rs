@@ -26,10 +26,14 @@ pub struct ByteRange {
 /// What a bulk operation costs by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Quantities {
-    /// Bytes that are written.
+    /// Bytes that are written one by one.
     pub bytes: u64,
+    /// Pages that are written as a whole: from then on they are the same page as another, until one of both is stored to.
+    pub pages: u64,
     /// Entries of a gather or scatter.
     pub entries: u64,
+    /// Pages that each entry has bytes in, for all entries together.
+    pub entry_pages: u64,
     /// Pages that the call touches first. A page counts once for being read and once for being written, whatever number of
     /// ranges name it; the entries of a gather or scatter are read, too.
     pub touches: Touches,
@@ -70,8 +74,19 @@ pub struct BulkPlan {
 
 #[derive(Debug)]
 enum Work {
-    Copy { to: ByteRange, from: u64 },
-    Fill { to: ByteRange, value: u8 },
+    /// The pages of `placed`, a part of `to`, share those of the source; they pay for that as if they were stored to, or not.
+    Copy {
+        to: ByteRange,
+        from: u64,
+        placed: ByteRange,
+        pays: bool,
+    },
+    /// The pages of `placed`, a part of `to`, share one.
+    Fill {
+        to: ByteRange,
+        value: u8,
+        placed: ByteRange,
+    },
     Batch(batch::Batch),
 }
 
@@ -99,7 +114,7 @@ impl BulkPlan {
             }
         };
         match &self.work {
-            Work::Copy { to, from } => add(*from, to.address, to.length),
+            Work::Copy { to, from, .. } => add(*from, to.address, to.length),
             Work::Fill { .. } => {}
             Work::Batch(batch) => {
                 for entry in &batch.entries {
@@ -116,7 +131,7 @@ impl BulkPlan {
     /// The ranges that will be read, in their order; some may be empty.
     fn reads(&self) -> impl Iterator<Item = ByteRange> {
         let (one, many): (_, &[ByteRange]) = match &self.work {
-            Work::Copy { to, from } => (Some(ByteRange { address: *from, length: to.length }), &[]),
+            Work::Copy { to, from, .. } => (Some(ByteRange { address: *from, length: to.length }), &[]),
             Work::Fill { .. } => (None, &[]),
             Work::Batch(batch) => (Some(batch.list), batch.reads()),
         };

@@ -34,7 +34,7 @@ impl Twin {
     pub(crate) fn unmade(&self, pages: impl Iterator<Item = u64>) -> u32 {
         let is_unmade = |page: &u64| {
             self.synthesis(page * PAGE).is_some_and(|made| made.mode == Mode::Vrns)
-                && [&self.read, &self.written, &self.stored].iter().all(|known| !known.contains(page))
+                && [&self.read, &self.written.pages, &self.stored].iter().all(|known| !known.contains(page))
         };
         u32::try_from(pages.filter(is_unmade).count()).unwrap()
     }

@@ -5,6 +5,8 @@
 pub(crate) mod compaction;
 mod frames;
 pub(crate) mod generative;
+#[allow(dead_code, reason = "only what drives bulk operations, too, uses all of it")]
+pub(crate) mod placing;
 mod roots;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +17,8 @@ use travertine_memory::{
     Synthesis, Touches,
 };
 use travertine_merkle::{Hash, ZERO_HASH};
+
+use placing::Written;
 
 pub(crate) const PAGE: u64 = 4096;
 const REGION: u64 = 1 << 32;
@@ -56,7 +60,7 @@ pub(crate) struct Twin {
     pub(crate) recent: Vec<u8>,
     pub(crate) bytes: BTreeMap<u64, u8>,
     pub(crate) read: BTreeSet<u64>,
-    pub(crate) written: BTreeSet<u64>,
+    pub(crate) written: Written,
     /// What makes the pages of generative regions.
     pub(crate) made: BTreeMap<u8, Synthesis>,
     /// The pages that settled calls have left stored: of generative regions those that were written, of others those that are not
@@ -293,7 +297,7 @@ impl Twin {
             ..Quantities::default()
         };
         if found.shares_page && self.is_resident(found.address / PAGE) {
-            quantities.touches.first_writes = self.store(found.address, block_bytes(size), |_| 0);
+            quantities.touches = quantities.touches + self.store(found.address, block_bytes(size), |_| 0);
         }
         self.regions.entry(region).or_insert((kind, 0)).1 += found.growth;
         self.made.extend(request.synthesis.map(|synthesis| (region, synthesis)));
@@ -349,7 +353,7 @@ impl Twin {
         let mut quantities = Quantities::default();
         if shares_page {
             if self.is_resident(address / PAGE) {
-                quantities.touches.first_writes = self.store(address, owned.extent().end - address, |_| 0);
+                quantities.touches = self.store(address, owned.extent().end - address, |_| 0);
             }
         } else {
             quantities.pages = owned.pages().end - owned.pages().start;
@@ -368,7 +372,7 @@ impl Twin {
 
     /// Whether there was ever something in a page, or the call has touched it.
     fn is_resident(&self, page: u64) -> bool {
-        [&self.begun, &self.stored, &self.read, &self.written].iter().any(|pages| pages.contains(&page))
+        [&self.begun, &self.stored, &self.read, &self.written.pages].iter().any(|pages| pages.contains(&page))
     }
 
     fn resident(&self, pages: std::ops::Range<u64>) -> u64 {
@@ -378,12 +382,12 @@ impl Twin {
     fn drop_pages(&mut self, pages: std::ops::Range<u64>) {
         self.bytes.retain(|address, _| !pages.contains(&(address / PAGE)));
         self.read.retain(|page| !pages.contains(page));
-        self.written.retain(|page| !pages.contains(page));
+        self.written.retain(|page| !pages.contains(&page));
         self.stored.retain(|page| !pages.contains(page));
     }
 
-    /// Writes bytes and tells how many pages are written first.
-    pub(crate) fn store(&mut self, address: u64, length: u64, byte: impl Fn(u64) -> u8) -> u32 {
+    /// Writes bytes and tells what that touches.
+    pub(crate) fn store(&mut self, address: u64, length: u64, byte: impl Fn(u64) -> u8) -> Touches {
         for at in address..address + length {
             match byte(at) {
                 0 if self.synthesis(at).is_none() => self.bytes.remove(&at),
@@ -391,11 +395,11 @@ impl Twin {
             };
         }
         let pages = address / PAGE..=(address + length - 1) / PAGE;
-        pages.map(|page| u32::from(self.written.insert(page))).sum()
+        pages.fold(Touches::default(), |sum, page| sum + self.written.store(page))
     }
 
     fn touch_read(&mut self, page: u64) -> u32 {
-        u32::from(!self.written.contains(&page) && self.read.insert(page))
+        u32::from(!self.written.pages.contains(&page) && self.read.insert(page))
     }
 
     pub(crate) fn resize(
@@ -427,7 +431,8 @@ impl Twin {
         let mut growth = 0;
         if old.is_block() && new.is_block() && block_bytes(old.size) == block_bytes(size) {
             if old.size != size {
-                quantities.touches.first_writes = self.store(start + low, size.max(old.size) - low, |_| 0);
+                quantities.touches =
+                    quantities.touches + self.store(start + low, size.max(old.size) - low, |_| 0);
             }
         } else if !old.is_block() && !new.is_block() {
             let (had, wants) = (pages_of(old.size), pages_of(size));
@@ -466,7 +471,7 @@ impl Twin {
             let page_end = low.next_multiple_of(PAGE);
             let end = size.max(old.size).min(page_end);
             if low < end {
-                quantities.touches.first_writes = self.store(start + low, end - low, |_| 0);
+                quantities.touches = quantities.touches + self.store(start + low, end - low, |_| 0);
             }
             if new.address != start {
                 quantities.pages += had;
@@ -487,9 +492,9 @@ impl Twin {
             let byte = |at: u64| {
                 usize::try_from(at - found.address).ok().and_then(|at| content.get(at)).copied().unwrap_or(0)
             };
-            quantities.touches.first_writes = self.store(found.address, extent, byte);
+            quantities.touches = quantities.touches + self.store(found.address, extent, byte);
             if shares_page {
-                quantities.touches.first_writes += self.store(start, block_bytes(old.size), |_| 0);
+                quantities.touches = quantities.touches + self.store(start, block_bytes(old.size), |_| 0);
             } else {
                 quantities.resident = self.resident(old.pages());
                 quantities.touches.first_reads = self.touch_read(start / PAGE);
@@ -511,9 +516,10 @@ impl Twin {
         let bytes = std::mem::take(&mut self.bytes);
         self.bytes =
             bytes.into_iter().map(|(at, byte)| (place(at / PAGE) * PAGE + at % PAGE, byte)).collect();
-        for set in [&mut self.read, &mut self.written, &mut self.stored] {
+        for set in [&mut self.read, &mut self.stored] {
             *set = set.iter().map(|&page| place(page)).collect();
         }
+        self.written.renumber(place);
     }
 
     pub(crate) fn byte(&self, address: u64) -> u8 {
@@ -567,7 +573,7 @@ impl Twin {
         let regions = &self.regions;
         self.recent.retain(|region| regions.contains_key(region));
         self.read.clear();
-        for page in std::mem::take(&mut self.written) {
+        for page in std::mem::take(&mut self.written).pages {
             if self.synthesis(page * PAGE).is_some() {
                 self.stored.insert(page);
             } else {

@@ -7,6 +7,7 @@ use travertine_memory::{
     Access, BulkFault, BulkPlan, ByteRange, ENTRY_BYTES, Fault, FaultReason, Memory, Quantities, Touches,
 };
 
+use super::placing::{Move, Split};
 use super::{PAGE, Twin, address, byte, length};
 
 const PLANE: u64 = 1 << 16;
@@ -63,6 +64,16 @@ struct Moves {
 }
 
 impl Bulk {
+    /// How the pages of the target are written, if there is one target.
+    fn split(&self) -> Option<Split> {
+        match *self {
+            Self::Copy { to, from, length } => Some(Split::of(Move::Copy(from), to, length)),
+            Self::Share { to, from, length } => Some(Split::of(Move::Share(from), to, length)),
+            Self::Fill { to, length, .. } => Some(Split::of(Move::Fill, to, length)),
+            Self::Gather { .. } | Self::Scatter { .. } => None,
+        }
+    }
+
     fn moves(&self) -> Moves {
         let joined = |address: u64, entries: &[Range]| {
             (address, entries.iter().fold(0, |sum: u64, entry| sum.saturating_add(entry.1)))
@@ -160,9 +171,6 @@ impl Bulk {
         let pages = |ranges: &[Range]| -> BTreeSet<u64> {
             ranges.iter().flat_map(|&(address, length)| Twin::pages(address, length)).collect()
         };
-        let count = |pages: BTreeSet<u64>, known: &BTreeSet<u64>| {
-            u32::try_from(pages.difference(known).count()).unwrap()
-        };
         let read: Vec<Range> = moves.reads.iter().copied().chain(moves.list).collect();
         let (reads, writes) = (&moves.reads, &moves.writes);
         let (ranges, other) = match self {
@@ -175,14 +183,17 @@ impl Bulk {
         };
         let region_changes = changes(|address| address >> 32);
         let plane_changes = changes(|address| address / PLANE) - region_changes;
+        let first_reads = u32::try_from(pages(&read).difference(&twin.read).count()).unwrap();
+        let split = self.split();
+        let written = split.as_ref().map(|split| split.touches(&twin.written));
+        let entry_pages = |&(address, length): &Range| Twin::pages(address, length).len() as u64;
         Quantities {
-            bytes: writes.iter().map(|range| range.1).sum(),
+            bytes: split.as_ref().map_or(writes.iter().map(|range| range.1).sum(), |split| split.bytes),
+            pages: split.map_or(0, |split| split.placed.len() as u64),
             entries: self.entries().len() as u64,
-            touches: Touches {
-                first_reads: count(pages(&read), &twin.read),
-                first_writes: count(pages(writes), &twin.written),
-                ..Touches::default()
-            },
+            entry_pages: self.entries().iter().map(entry_pages).sum(),
+            touches: Touches { first_reads, ..Touches::default() }
+                + written.unwrap_or_else(|| twin.stores(&pages(writes))),
             region_changes,
             plane_changes,
         }
@@ -200,9 +211,16 @@ impl Twin {
         if let Some(value) = moves.value {
             bytes = vec![value; usize::try_from(moves.writes[0].1).unwrap()];
         }
+        let split = bulk.split();
         for (address, length) in moves.writes {
             let rest = bytes.split_off(usize::try_from(length).unwrap());
-            self.store(address, &bytes);
+            if let Some(split) = &split {
+                self.read.extend(Self::pages(address, length));
+                self.poke(address, &bytes);
+                split.write(&mut self.written);
+            } else {
+                self.store(address, &bytes);
+            }
             bytes = rest;
         }
     }

@@ -2,11 +2,15 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 mod bulk;
+#[path = "../allocator_twin/placing.rs"]
+#[allow(dead_code, reason = "only the allocator gives pages other numbers")]
+mod placing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bulk::{Bulk, bulk};
+use placing::Written;
 use proptest::prelude::*;
 use travertine_memory::{
     Access, DataCap, Fault, FaultReason, Memory, Page, PageBytes, PageRange, PageSlot, PageSource,
@@ -88,7 +92,7 @@ struct Twin {
     settled: BTreeMap<u64, u8>,
     /// Page numbers.
     read: BTreeSet<u64>,
-    written: BTreeSet<u64>,
+    written: Written,
     /// How many pages each region has now.
     pages: BTreeMap<u8, u64>,
 }
@@ -156,20 +160,26 @@ impl Twin {
     }
 
     fn store(&mut self, address: u64, bytes: &[u8]) {
-        self.read.extend(Self::pages(address, bytes.len() as u64));
-        self.written.extend(Self::pages(address, bytes.len() as u64));
+        for page in Self::pages(address, bytes.len() as u64) {
+            self.read.insert(page);
+            self.written.store(page);
+        }
         self.poke(address, bytes);
     }
 
     fn touches(&self, address: u64, length: u64, access: Access) -> Touches {
         let pages = Self::pages(address, length);
-        let count = |known: &BTreeSet<u64>| u32::try_from(pages.difference(known).count()).unwrap();
         match access {
-            Access::Write => Touches { first_writes: count(&self.written), ..Touches::default() },
+            Access::Write => self.stores(&pages),
             Access::Read | Access::Execute => {
-                Touches { first_reads: count(&self.read), ..Touches::default() }
+                let first_reads = u32::try_from(pages.difference(&self.read).count()).unwrap();
+                Touches { first_reads, ..Touches::default() }
             }
         }
+    }
+
+    fn stores(&self, pages: &BTreeSet<u64>) -> Touches {
+        pages.iter().fold(Touches::default(), |sum, &page| sum + self.written.to_store(page))
     }
 
     fn peek(&self, address: u64, length: u64) -> Vec<u8> {
@@ -191,7 +201,7 @@ impl Twin {
         let volatile = |page: u64| matches!(page >> (REGION_SHIFT - 12), 4 | 5);
         self.bytes.retain(|address, _| !volatile(address / PAGE));
         self.read.retain(|&page| !volatile(page));
-        self.written.retain(|&page| !volatile(page));
+        self.written.retain(|page| !volatile(page));
     }
 
     /// Cuts off what lies behind the new end, or refuses to.
@@ -206,7 +216,7 @@ impl Twin {
         self.bytes.retain(|address, _| keep(address / PAGE));
         self.settled.retain(|address, _| keep(address / PAGE));
         self.read.retain(|&page| keep(page));
-        self.written.retain(|&page| keep(page));
+        self.written.retain(keep);
         self.pages.insert(number, pages);
         true
     }
@@ -223,7 +233,7 @@ impl Twin {
     fn settle(&mut self) -> Vec<(u8, u32, Hash, Hash)> {
         self.clear_volatile();
         self.read.clear();
-        self.written.clear();
+        self.written = Written::default();
         let used: BTreeSet<u64> =
             self.bytes.keys().chain(self.settled.keys()).map(|address| address / PAGE).collect();
         let change = |number: u64| {

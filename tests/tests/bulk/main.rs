@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
+#[path = "../../../memory/tests/allocator_twin/placing.rs"]
+#[allow(dead_code, reason = "only the allocator gives pages other numbers")]
+mod placing;
 mod steps;
 mod twin;
 

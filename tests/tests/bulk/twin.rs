@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use travertine_gas::{Bill, Schedule};
-use travertine_memory::{Access, Fault, FaultReason};
+use travertine_memory::{Access, Fault, FaultReason, Touches};
 use travertine_tests::places::Places;
 
+use crate::placing::{Move, Split, Written};
 use crate::steps::{Action, Scenario};
 
 pub(crate) const PAGE: u64 = 4096;
@@ -47,7 +48,7 @@ pub(crate) struct Twin {
     pub(crate) bill: Bill,
     bytes: BTreeMap<u64, u8>,
     read: BTreeSet<u64>,
-    written: BTreeSet<u64>,
+    written: Written,
     places: Places,
     reserved: Option<u64>,
     schedule: Schedule,
@@ -73,7 +74,7 @@ impl Twin {
             bill: Bill::default(),
             bytes: BTreeMap::new(),
             read: BTreeSet::new(),
-            written: BTreeSet::new(),
+            written: Written::default(),
             places: Places::default(),
             reserved: None,
             schedule: Schedule::default(),
@@ -93,7 +94,7 @@ impl Twin {
     /// The numbers of the pages that hold bytes or that the program has touched.
     pub(crate) fn pages(&self) -> BTreeSet<u64> {
         let filled = self.bytes.keys().map(|address| address / PAGE);
-        filled.chain(self.read.iter().copied()).chain(self.written.iter().copied()).collect()
+        filled.chain(self.read.iter().copied()).chain(self.written.pages.iter().copied()).collect()
     }
 
     pub(crate) fn byte(&self, address: u64) -> u8 {
@@ -146,8 +147,10 @@ impl Twin {
             Action::Fill => {
                 self.pay(self.schedule.fill, 0);
                 self.check(a, c, Access::Write)?;
-                self.pay(0, (c * self.schedule.fill_byte_64ths).div_ceil(64));
-                self.write(&[(a, c)], &vec![b.to_le_bytes()[0]; usize::try_from(c).unwrap()]);
+                let split = Split::of(Move::Fill, a, c);
+                self.pay(0, (split.bytes * self.schedule.fill_byte_64ths).div_ceil(64));
+                self.pay(0, split.placed.len() as u64 * self.schedule.fill_page);
+                self.write_split((a, c), &split, &vec![b.to_le_bytes()[0]; usize::try_from(c).unwrap()]);
             }
             Action::Share => {
                 self.pay(self.schedule.share, 0);
@@ -161,22 +164,34 @@ impl Twin {
                 self.check(b, c, Access::Read)?;
                 self.check(a, c, Access::Write)?;
                 self.pay(0, c / PAGE * self.schedule.share_page);
-                self.move_bytes(None, &[(b, c)], &[(a, c)], a);
+                self.move_bytes((b, c), a, &Split::of(Move::Share(b), a, c));
             }
             Action::Copy => {
                 self.pay(self.schedule.copy, 0);
                 self.check(b, c, Access::Read)?;
                 self.check(a, c, Access::Write)?;
-                self.pay(0, (c * self.schedule.copy_byte_64ths).div_ceil(64));
-                self.move_bytes(None, &[(b, c)], &[(a, c)], a);
+                let split = Split::of(Move::Copy(b), a, c);
+                self.pay(0, (split.bytes * self.schedule.copy_byte_64ths).div_ceil(64));
+                self.pay(0, split.placed.len() as u64 * self.schedule.copy_page);
+                self.move_bytes((b, c), a, &split);
             }
             Action::Gather => self.batch(
-                [self.schedule.gather, self.schedule.gather_entry, self.schedule.gather_byte_64ths],
+                [
+                    self.schedule.gather,
+                    self.schedule.gather_entry,
+                    self.schedule.gather_page,
+                    self.schedule.gather_byte_64ths,
+                ],
                 [a, b, c],
                 true,
             )?,
             Action::Scatter => self.batch(
-                [self.schedule.scatter, self.schedule.scatter_entry, self.schedule.scatter_byte_64ths],
+                [
+                    self.schedule.scatter,
+                    self.schedule.scatter_entry,
+                    self.schedule.scatter_page,
+                    self.schedule.scatter_byte_64ths,
+                ],
                 [a, b, c],
                 false,
             )?,
@@ -200,14 +215,14 @@ impl Twin {
         Ok(None)
     }
 
-    /// A gather (the entries are read) or scatter, with the prices of itself, an entry and a byte.
+    /// A gather (the entries are read) or scatter, with the prices of itself, an entry, a page of one and a byte.
     fn batch(
         &mut self,
-        prices: [u64; 3],
+        prices: [u64; 4],
         [joined, list, count]: [u64; 3],
         is_gather: bool,
     ) -> Result<(), Refused> {
-        let [base, entry_price, byte_price] = prices;
+        let [base, entry_price, page_price, byte_price] = prices;
         self.pay(base, 0);
         if count > 65_536 {
             let address = list.wrapping_add(65_536 * 16);
@@ -234,24 +249,23 @@ impl Twin {
             Refused { fault, entry: number(index as u64) }
         })?;
         self.pay(0, (total * byte_price).div_ceil(64));
+        self.pay(0, entries.iter().map(|&entry| pages(entry).count() as u64).sum::<u64>() * page_price);
         let whole = [(joined, total)];
         let (from, to) = if is_gather { (&entries[..], &whole[..]) } else { (&whole[..], &entries[..]) };
         self.pay_changes(&entries, joined);
-        self.copy_bytes(Some((list, 16 * count)), from, to);
+        self.pay_reads(&[(list, 16 * count)]);
+        // All bytes are read, then all are written.
+        self.pay_reads(from);
+        let bytes: Vec<u8> = from.iter().flat_map(|&(address, length)| self.peek(address, length)).collect();
+        self.write(to, &bytes);
         Ok(())
     }
 
-    fn move_bytes(&mut self, list: Option<Bytes>, from: &[Bytes], to: &[Bytes], other: u64) {
-        self.pay_changes(from, other);
-        self.copy_bytes(list, from, to);
-    }
-
-    /// All bytes are read, then all are written.
-    fn copy_bytes(&mut self, list: Option<Bytes>, from: &[Bytes], to: &[Bytes]) {
-        let read: Vec<Bytes> = list.into_iter().chain(from.iter().copied()).collect();
-        self.pay_reads(&read);
-        let bytes: Vec<u8> = from.iter().flat_map(|&(address, length)| self.peek(address, length)).collect();
-        self.write(to, &bytes);
+    fn move_bytes(&mut self, from: Bytes, to: u64, split: &Split) {
+        self.pay_changes(&[from], to);
+        self.pay_reads(&[from]);
+        let bytes = self.peek(from.0, from.1);
+        self.write_split((to, from.1), split, &bytes);
     }
 
     fn pay_changes(&mut self, ranges: &[Bytes], other: u64) {
@@ -276,7 +290,14 @@ impl Twin {
 
     /// Pays for the pages of a load or store of eight bytes that are not in their places, before they are touched.
     fn recall(&mut self, address: u64, is_write: bool) {
-        let is_known = |page| self.written.contains(&page) || !is_write && self.read.contains(&page);
+        let is_known = |page| {
+            let is_written = self.written.pages.contains(&page);
+            if is_write {
+                self.written.to_store(page) == Touches::default()
+            } else {
+                is_written || self.read.contains(&page)
+            }
+        };
         let pages: Vec<(u64, bool)> = pages((address, 8)).map(|page| (page, !is_known(page))).collect();
         let owed = self.places.access(&self.schedule, &pages);
         self.pay(0, owed);
@@ -285,26 +306,45 @@ impl Twin {
     /// Touches the pages of all ranges, which pay once each.
     fn pay_reads(&mut self, ranges: &[Bytes]) {
         for page in ranges.iter().flat_map(|&range| pages(range)) {
-            let is_new = self.read.insert(page) && !self.written.contains(&page);
+            let is_new = self.read.insert(page) && !self.written.pages.contains(&page);
             self.pay(0, u64::from(is_new) * self.schedule.page_first_read);
         }
     }
 
+    /// Stores to ranges; a page of several is paid for once.
     fn write(&mut self, ranges: &[Bytes], mut bytes: &[u8]) {
-        for &(address, length) in ranges {
-            for page in pages((address, length)) {
-                let is_new = self.written.insert(page);
-                self.pay(0, u64::from(is_new) * self.schedule.page_first_write);
-            }
-            if self.reserved.is_some_and(|at| {
-                (address..address.saturating_add(length)).any(|byte| (at..at + 8).contains(&byte))
-            }) {
-                self.reserved = None;
-            }
-            let (now, rest) = bytes.split_at(usize::try_from(length).unwrap());
-            self.poke(address, now);
+        for page in ranges.iter().flat_map(|&range| pages(range)) {
+            let touches = self.written.store(page);
+            self.pay_writes(touches);
+        }
+        for &range in ranges {
+            let (now, rest) = bytes.split_at(usize::try_from(range.1).unwrap());
+            self.put(range, now);
             bytes = rest;
         }
+    }
+
+    /// Writes a range of which pages may be placed.
+    fn write_split(&mut self, range: Bytes, split: &Split, bytes: &[u8]) {
+        self.pay_writes(split.touches(&self.written));
+        split.write(&mut self.written);
+        self.put(range, bytes);
+    }
+
+    fn pay_writes(&mut self, touches: Touches) {
+        let Schedule { page_first_write, page_copy, page_first_placed, .. } = self.schedule;
+        let Touches { first_writes, copies, first_placed, .. } = touches;
+        self.pay(0, u64::from(first_writes) * page_first_write);
+        self.pay(0, u64::from(copies) * page_copy + u64::from(first_placed) * page_first_placed);
+    }
+
+    fn put(&mut self, (address, length): Bytes, bytes: &[u8]) {
+        if self.reserved.is_some_and(|at| {
+            (address..address.saturating_add(length)).any(|byte| (at..at + 8).contains(&byte))
+        }) {
+            self.reserved = None;
+        }
+        self.poke(address, bytes);
     }
 
     fn peek(&self, address: u64, length: u64) -> Vec<u8> {

@@ -137,7 +137,8 @@ impl Allocations {
             _ => return None,
         };
         let memory = u64::from(touches.first_reads) * schedule.page_first_read
-            + u64::from(touches.first_writes) * schedule.page_first_write;
+            + u64::from(touches.first_writes) * schedule.page_first_write
+            + u64::from(touches.copies) * schedule.page_copy;
         Some(Bill { allocation, memory, ..Bill::default() })
     }
 }

@@ -14,6 +14,8 @@ const DATA: u64 = 0x2_0000_0000;
 const OTHER: u64 = 0x3_0000_0000;
 /// A generative region.
 const MADE: u64 = 0x80_0000_0000;
+/// The page of the input that the registers are loaded from.
+const INPUT: u64 = 0x7_0001_0000;
 const PLANE: u64 = 0x1_0000;
 /// The region that the first allocation opens, as the image has the heap itself.
 const FIRST_OPENED: u64 = 0x10;
@@ -45,12 +47,23 @@ struct Case {
     costs: Vec<Operation>,
 }
 
+/// Makes a case of what a0, a1 and a2 hold.
+type CaseOf<'a> = dyn Fn(u64, u64, u64, Vec<Operation>) -> Case + 'a;
+
 fn touch(first_reads: u64, first_writes: u64) -> Operation {
     made(first_reads, first_writes, 0)
 }
 
 fn made(first_reads: u64, first_writes: u64, synthesized: u64) -> Operation {
-    Operation::Touch { first_reads, first_writes, synthesized }
+    Operation::Touch { first_reads, first_writes, synthesized, copies: 0, first_placed: 0 }
+}
+
+fn placed(first_placed: u64) -> Operation {
+    Operation::Touch { first_reads: 0, first_writes: 0, synthesized: 0, copies: 0, first_placed }
+}
+
+fn copies(copies: u64) -> Operation {
+    Operation::Touch { first_reads: 0, first_writes: 0, synthesized: 0, copies, first_placed: 0 }
 }
 
 /// The instruction with registers a0, a1 and a2 wherever it has operands.
@@ -107,37 +120,20 @@ fn cases(opcode: Opcode) -> Vec<Case> {
         ],
         GasClass::Atomic => vec![case(0, DATA, 7, vec![itself, touched_by_atomic(opcode)])],
         GasClass::System if opcode == Opcode::Ecall => host_calls(instruction),
-        GasClass::Copy => {
-            let copy = |region_changes, plane_changes| Operation::Copy {
-                bytes: 5000,
-                region_changes,
-                plane_changes,
-            };
-            vec![
-                case(DATA + 0x8000, DATA, 5000, vec![copy(0, 0), touch(2, 2)]),
-                case(DATA + PLANE, DATA, 5000, vec![copy(0, 1), touch(2, 2)]),
-                case(OTHER, DATA, 5000, vec![copy(1, 0), touch(2, 2)]),
-                case(OTHER, MADE + 1, 5000, vec![copy(1, 0), made(2, 2, 2)]),
-                case(MADE, DATA, 5000, vec![copy(1, 0), made(2, 2, 2)]),
-                refused,
-            ]
-        }
-        GasClass::Fill => {
-            vec![case(DATA + 1, 0xee, 4096, vec![Operation::Fill { bytes: 4096 }, touch(0, 2)]), refused]
-        }
+        GasClass::Copy => copies_of(&case, refused),
+        GasClass::Fill => fills(&case, refused),
         GasClass::Gather => {
-            let gather = Operation::Gather { bytes: 5032, entries: 3, region_changes: 1, plane_changes: 1 };
+            let gather =
+                Operation::Gather { bytes: 5032, entries: 3, region_changes: 1, plane_changes: 1, pages: 5 };
             // The list and its entries' five pages, and two of the destination.
             vec![case(DATA + 0x8000, DATA, 3, vec![gather, touch(6, 2)])]
         }
         GasClass::Scatter => {
-            let scatter = Operation::Scatter { bytes: 5032, entries: 3, region_changes: 1, plane_changes: 1 };
+            let scatter =
+                Operation::Scatter { bytes: 5032, entries: 3, region_changes: 1, plane_changes: 1, pages: 5 };
             vec![case(DATA + 0x8000, DATA, 3, vec![scatter, touch(3, 5)])]
         }
-        GasClass::Share => {
-            let share = Operation::Share { pages: 2, region_changes: 1, plane_changes: 0 };
-            vec![case(OTHER, DATA, 8192, vec![share, touch(2, 2)]), refused]
-        }
+        GasClass::Share => shares(&case, refused),
         GasClass::ReadRoot => vec![case(DATA, 2, 0, vec![itself, touch(0, 1)])],
         GasClass::Allocate => allocations(&case),
         GasClass::Free => {
@@ -172,9 +168,67 @@ fn cases(opcode: Opcode) -> Vec<Case> {
     }
 }
 
+/// Across pages and from page to page, in one plane, to another one, to another region; and refused.
+fn copies_of(case: &CaseOf, refused: Case) -> Vec<Case> {
+    let copy = |region_changes, plane_changes| Operation::Copy {
+        bytes: 5000,
+        region_changes,
+        plane_changes,
+        pages: 0,
+    };
+    let whole = Operation::Copy { bytes: 5000 - 4096, region_changes: 0, plane_changes: 0, pages: 1 };
+    vec![
+        case(DATA + 0x8000, DATA, 5000, vec![whole, touch(2, 1), placed(1)]),
+        case(DATA + 0x1000, DATA, 5000, vec![copy(0, 0), touch(2, 2)]),
+        case(DATA + PLANE + 1, DATA, 5000, vec![copy(0, 1), touch(2, 2)]),
+        case(OTHER + 1, DATA, 5000, vec![copy(1, 0), touch(2, 2)]),
+        case(OTHER, MADE + 1, 5000, vec![copy(1, 0), made(2, 2, 2)]),
+        case(MADE + 1, DATA, 5000, vec![copy(1, 0), made(2, 2, 2)]),
+        refused,
+    ]
+}
+
+fn fills(case: &CaseOf, refused: Case) -> Vec<Case> {
+    let fill = |bytes, pages| Operation::Fill { bytes, pages };
+    vec![
+        case(DATA + 1, 0xee, 4096, vec![fill(4096, 0), touch(0, 2)]),
+        // The rest of a page, two pages, and the beginning of one.
+        case(DATA + 1, 0xee, 3 * 4096, vec![fill(4096, 2), touch(0, 2), placed(2)]),
+        refused,
+    ]
+}
+
+fn shares(case: &CaseOf, refused: Case) -> Vec<Case> {
+    let share = Operation::Share { pages: 2, region_changes: 1, plane_changes: 0 };
+    let input = Operation::Share { pages: 1, region_changes: 1, plane_changes: 0 };
+    let itself = Operation::Share { pages: 1, region_changes: 0, plane_changes: 0 };
+    let act = |opcode, rs1, rs2| Instruction { opcode, rd: A0, rs1, rs2, imm: 0 };
+    let share_again = act(Opcode::M3Share, A1, A2);
+    let store_to = |rs1| Instruction { opcode: Opcode::Sd, rd: 0, rs1, rs2: A0, imm: 0 };
+    let (store, store_to_target) = (store_to(A1), store_to(A0));
+    let after = |before: &[Instruction], case: Case| Case { before: before.to_vec(), ..case };
+    let stored = |before: &[Instruction], more| {
+        let costs = vec![Operation::Store { bytes: 8 }, more];
+        Case { instruction: store, ..after(before, case(DATA + 8192, DATA, 4096, costs)) }
+    };
+    vec![
+        case(OTHER, DATA, 8192, vec![share, touch(2, 0), placed(2)]),
+        // What the machine has written is paid for as if it were stored.
+        case(OTHER, INPUT, 4096, vec![input, touch(0, 1)]),
+        // To a page that was placed before; from one that was stored to; and to one that was.
+        after(&[share_again], case(DATA + 8192, DATA, 4096, vec![itself])),
+        after(&[store], case(DATA + 8192, DATA, 4096, vec![itself, touch(0, 1)])),
+        after(&[store_to_target], case(DATA + 8192, DATA, 4096, vec![itself, touch(1, 0)])),
+        // A store to a page that was shared before and since it was stored to.
+        stored(&[share_again], touch(0, 1)),
+        stored(&[store, share_again], copies(1)),
+        refused,
+    ]
+}
+
 /// On the heap, which has no planes yet; and of generative memory, with parameters in one page, across two, of no defined mode,
 /// and nowhere.
-fn allocations(case: &dyn Fn(u64, u64, u64, Vec<Operation>) -> Case) -> Vec<Case> {
+fn allocations(case: &CaseOf) -> Vec<Case> {
     let itself = Operation::of_class(GasClass::Allocate);
 
     let allocate = Operation::Allocate {

@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use travertine_gas::{Bill, Schedule};
-use travertine_memory::Mode;
+use travertine_memory::{Mode, Touches};
 use travertine_opcodes::{Decoded, GasClass, Instruction, Opcode, decode};
 use travertine_tests::places::Places;
 use travertine_vm::{Cpu, Machine, Outcome, TrapCause, numbers};
 
 use crate::allocations::Allocations;
 use crate::allocator_twin::Twin;
+use crate::allocator_twin::placing::{Move, Split};
 
 const PAGE_BYTES: u64 = 4096;
 
@@ -126,7 +127,7 @@ impl Naive {
             }
             (bill.memory, bill.allocation) = (more.memory, more.allocation);
             let Twin { read, written, .. } = &self.allocations.twin;
-            self.places.keep(|page| read.contains(&page) || written.contains(&page));
+            self.places.keep(|page| read.contains(&page) || written.pages.contains(&page));
         } else {
             bill.memory = self.access(before) + self.bulk(before);
         }
@@ -224,7 +225,10 @@ impl Naive {
     /// What a load or store owes for pages that it does not touch first, before it touches them.
     fn recalls(&mut self, range: Range, is_write: bool) -> u64 {
         let Twin { read, written, .. } = &self.allocations.twin;
-        let is_known = |page| written.contains(&page) || !is_write && read.contains(&page);
+        let is_known = |page| match is_write {
+            true => written.to_store(page) == Touches::default(),
+            false => written.pages.contains(&page) || read.contains(&page),
+        };
         let pages: Vec<(u64, bool)> = pages(range).map(|page| (page, !is_known(page))).collect();
         self.places.access(&self.schedule, &pages)
     }
@@ -242,28 +246,49 @@ impl Naive {
         let joined = [(a, entries.iter().map(|entry| entry.1).sum())];
         let list = (b, c.wrapping_mul(16));
         let (gathered, spread) = ([entries, &[list]].concat(), [joined[0], list]);
-        let (copied, target) = ([(b, c)], [(a, c)]);
-        let schedule = &self.schedule;
-        let (reads, writes, moved, byte_price): (&[Range], &[Range], &[Range], u64) = match opcode {
+        let split = match opcode {
             Opcode::M3Root => return self.crossing((a, 32)) + self.writes((a, 32)),
-            Opcode::M3Fill => (&[], &target, &[], schedule.fill_byte_64ths),
-            Opcode::M3Copy => (&copied, &target, &copied, schedule.copy_byte_64ths),
-            Opcode::M3Share => (&copied, &target, &copied, 0),
-            Opcode::M3Gather => (&gathered, &joined, entries, schedule.gather_byte_64ths),
-            Opcode::M3Scatter => (&spread, entries, entries, schedule.scatter_byte_64ths),
+            Opcode::M3Fill => Split::of(Move::Fill, a, c),
+            Opcode::M3Copy => Split::of(Move::Copy(b), a, c),
+            Opcode::M3Share => Split::of(Move::Share(b), a, c),
+            Opcode::M3Gather | Opcode::M3Scatter => Split::default(),
             _ => return 0,
         };
-        let bytes: u64 = writes.iter().map(|range| range.1).sum();
-        let shared = if opcode == Opcode::M3Share { c / PAGE_BYTES * schedule.share_page } else { 0 };
+        let schedule = &self.schedule;
+        let named: u64 = entries.iter().map(|&entry| pages(entry).count() as u64).sum();
+        let placed = split.placed.len() as u64;
+        let copied = [(b, c)];
+        // What is read, what begins elsewhere, bytes that are written one by one, and other pages, with their prices.
+        let (reads, moved, bytes, byte_price, pages, page_price): (&[Range], &[Range], _, _, _, _) =
+            match opcode {
+                Opcode::M3Fill => {
+                    (&[], &[], split.bytes, schedule.fill_byte_64ths, placed, schedule.fill_page)
+                }
+                Opcode::M3Copy => {
+                    (&copied, &copied, split.bytes, schedule.copy_byte_64ths, placed, schedule.copy_page)
+                }
+                Opcode::M3Share => (&copied, &copied, 0, 0, placed, schedule.share_page),
+                Opcode::M3Gather => {
+                    (&gathered, entries, joined[0].1, schedule.gather_byte_64ths, named, schedule.gather_page)
+                }
+                _ => {
+                    (&spread, entries, joined[0].1, schedule.scatter_byte_64ths, named, schedule.scatter_page)
+                }
+            };
         let change = |&&(address, _): &&Range| match (address >> 32 != a >> 32, address >> 16 != a >> 16) {
             (true, _) => schedule.region_change,
             (false, true) => schedule.plane_change,
             (false, false) => 0,
         };
         let changes: u64 = moved.iter().filter(|range| range.1 > 0).map(|range| change(&range)).sum();
-        let fixed = (bytes * byte_price).div_ceil(64) + shared + changes + self.listed(before);
+        let fixed = (bytes * byte_price).div_ceil(64) + pages * page_price + changes + self.listed(before);
         let reads: u64 = reads.iter().map(|&range| self.reads(&[range])).sum();
-        fixed + reads + writes.iter().map(|&range| self.writes(range)).sum::<u64>()
+        let writes = match opcode {
+            Opcode::M3Gather => self.writes(joined[0]),
+            Opcode::M3Scatter => entries.iter().map(|&range| self.writes(range)).sum(),
+            _ => self.splits((a, c), &split),
+        };
+        fixed + reads + writes
     }
 
     /// What the list of a gather or scatter costs, even if an entry is refused.
@@ -300,7 +325,7 @@ impl Naive {
     fn reads(&mut self, ranges: &[Range]) -> u64 {
         let touched: Vec<u64> = ranges.iter().flat_map(|&range| pages(range)).collect();
         let twin = &self.allocations.twin;
-        let is_new = |page: &&u64| !twin.read.contains(page) && !twin.written.contains(page);
+        let is_new = |page: &&u64| !twin.read.contains(page) && !twin.written.pages.contains(page);
         let new = touched.iter().filter(is_new);
         let cost = new.map(|&page| self.schedule.page_first_read + self.synthesis(page)).sum();
         self.allocations.twin.read.extend(touched);
@@ -308,16 +333,27 @@ impl Naive {
     }
 
     fn writes(&mut self, range: Range) -> u64 {
+        self.splits(range, &Split { stored: pages(range).collect(), ..Split::default() })
+    }
+
+    /// The cost of writing a range of which pages may be placed.
+    fn splits(&mut self, range: Range, split: &Split) -> u64 {
         let (address, length) = range;
         let overlaps = |(reserved, width): Range| address < reserved + width && reserved < address + length;
         if self.reservation.is_some_and(overlaps) {
             self.reservation = None;
         }
-        let twin = &mut self.allocations.twin;
-        let new: Vec<u64> = pages(range).filter(|&page| twin.written.insert(page)).collect();
-        let unread = new.iter().filter(|page| !self.allocations.twin.read.contains(page));
-        unread.map(|&page| self.synthesis(page)).sum::<u64>()
-            + new.len() as u64 * self.schedule.page_first_write
+        let twin = &self.allocations.twin;
+        let unknown = |page: &u64| !twin.written.pages.contains(page) && !twin.read.contains(page);
+        let synthesis: u64 = pages(range).filter(unknown).map(|page| self.synthesis(page)).sum();
+        let written = &mut self.allocations.twin.written;
+        let Touches { first_writes, copies, first_placed, .. } = split.touches(written);
+        split.write(written);
+        let Schedule { page_first_write, page_copy, page_first_placed, .. } = self.schedule;
+        synthesis
+            + u64::from(first_writes) * page_first_write
+            + u64::from(copies) * page_copy
+            + u64::from(first_placed) * page_first_placed
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use travertine_gas::{Operation, Schedule};
-use travertine_memory::{Mode, Synthesis};
+use travertine_memory::{Mode, Synthesis, Touches};
 use travertine_merkle::{Hash, ZERO_HASH, hash_pair, page_leaf, uint64_chunk};
 use travertine_tests::places::Places;
 
+use crate::placing::{Move, Split, Written};
 use crate::program::{Action, LIST_BYTES};
 
 pub(crate) const PAGE: u64 = 4096;
@@ -77,7 +78,7 @@ pub(crate) struct Twin {
     input: Vec<u8>,
     /// Numbers of the pages that the call has touched, and stored to.
     read: BTreeSet<u64>,
-    written: BTreeSet<u64>,
+    written: Written,
     places: Places,
     /// Gas of memory, and pages that were synthesized in the call.
     pub(crate) gas: u64,
@@ -91,7 +92,7 @@ impl Twin {
             stored: vec![BTreeSet::new(); REGIONS.len()],
             input: Vec::new(),
             read: BTreeSet::new(),
-            written: BTreeSet::new(),
+            written: Written::default(),
             places: Places::default(),
             gas: 0,
             synthesized: 0,
@@ -108,7 +109,7 @@ impl Twin {
         input.clone_into(&mut self.input);
         for (step, (&action, &operands)) in (0..).zip(actions.iter().zip(operands)) {
             (0..3).for_each(|word| self.recall(INPUT + 24 * step + 8 * word, false));
-            self.touch(&[(INPUT + 24 * step, 24)], &[]);
+            self.touch(&[(INPUT + 24 * step, 24)], &[], None);
             self.act(action, operands)?;
         }
         Ok(())
@@ -116,7 +117,7 @@ impl Twin {
 
     /// The twin after a successful call.
     pub(crate) fn settled(mut self) -> Self {
-        for page in std::mem::take(&mut self.written) {
+        for page in std::mem::take(&mut self.written).pages {
             let index = REGIONS.iter().position(|region| region.base() / PAGE == page >> 20 << 20).unwrap();
             self.stored[index].insert(u32::try_from(page & 0xF_FFFF).unwrap());
         }
@@ -140,7 +141,7 @@ impl Twin {
                 check(&[(a, 8)], false)?;
                 self.cross(a);
                 self.recall(a, false);
-                self.touch(&[(a, 8)], &[]);
+                self.touch(&[(a, 8)], &[], None);
             }
             Action::Store => {
                 check(&[(a, 8)], true)?;
@@ -157,20 +158,26 @@ impl Twin {
             }
             Action::Fill => {
                 check(&[(a, c)], true)?;
-                self.pay(&Operation::Fill { bytes: c });
-                self.write(&[], &[(a, c)], &vec![b.to_le_bytes()[0]; usize::try_from(c).unwrap()]);
+                let split = Split::of(Move::Fill, a, c);
+                self.pay(&Operation::Fill { bytes: split.bytes, pages: split.placed.len() as u64 });
+                self.touch(&[], &[(a, c)], Some(&split));
+                self.put(&[(a, c)], &vec![b.to_le_bytes()[0]; usize::try_from(c).unwrap()]);
             }
             Action::Copy | Action::Share => {
                 check(&[(b, c)], false)?;
                 check(&[(a, c)], true)?;
                 let (region_changes, plane_changes) = changes(&[(b, c)], a);
+                let split =
+                    Split::of(if action == Action::Copy { Move::Copy(b) } else { Move::Share(b) }, a, c);
+                let pages = split.placed.len() as u64;
                 self.pay(&if action == Action::Copy {
-                    Operation::Copy { bytes: c, region_changes, plane_changes }
+                    Operation::Copy { bytes: split.bytes, region_changes, plane_changes, pages }
                 } else {
-                    Operation::Share { pages: c / PAGE, region_changes, plane_changes }
+                    Operation::Share { pages, region_changes, plane_changes }
                 });
                 let bytes = self.peek(b, c);
-                self.write(&[(b, c)], &[(a, c)], &bytes);
+                self.touch(&[(b, c)], &[(a, c)], Some(&split));
+                self.put(&[(a, c)], &bytes);
             }
             Action::Gather | Action::Scatter => self.batch(action, a, b, c)?,
         }
@@ -184,7 +191,13 @@ impl Twin {
 
     /// Pays for the pages of eight bytes that are not in their places, before they are touched.
     fn recall(&mut self, address: u64, is_write: bool) {
-        let is_known = |page| if is_write { self.written.contains(&page) } else { self.read.contains(&page) };
+        let is_known = |page| {
+            if is_write {
+                self.written.to_store(page) == Touches::default()
+            } else {
+                self.read.contains(&page)
+            }
+        };
         let pages: Vec<(u64, bool)> =
             (address / PAGE..=(address + 7) / PAGE).map(|page| (page, !is_known(page))).collect();
         self.gas += self.places.access(&Schedule::default(), &pages);
@@ -207,11 +220,12 @@ impl Twin {
         check(entries, !is_gather)?;
         check(&[(joined, bytes)], is_gather)?;
         let (region_changes, plane_changes) = changes(entries, joined);
+        let pages: u64 = entries.iter().map(|&entry| pages(&[entry]).len() as u64).sum();
         // The entries are paid for already.
         self.pay(&if is_gather {
-            Operation::Gather { bytes, entries: 0, region_changes, plane_changes }
+            Operation::Gather { bytes, entries: 0, region_changes, plane_changes, pages }
         } else {
-            Operation::Scatter { bytes, entries: 0, region_changes, plane_changes }
+            Operation::Scatter { bytes, entries: 0, region_changes, plane_changes, pages }
         });
         let list = (list, 16 * count);
         if is_gather {
@@ -228,8 +242,12 @@ impl Twin {
         self.gas += Schedule::default().cost(operation).memory;
     }
 
-    fn write(&mut self, reads: &[(u64, u64)], writes: &[(u64, u64)], mut bytes: &[u8]) {
-        self.touch(reads, writes);
+    fn write(&mut self, reads: &[(u64, u64)], writes: &[(u64, u64)], bytes: &[u8]) {
+        self.touch(reads, writes, None);
+        self.put(writes, bytes);
+    }
+
+    fn put(&mut self, writes: &[(u64, u64)], mut bytes: &[u8]) {
         for &(address, length) in writes {
             let length = usize::try_from(length).unwrap();
             let (now, rest) = bytes.split_at(length);
@@ -240,22 +258,30 @@ impl Twin {
         }
     }
 
-    /// Pays for pages that the call touches first.
-    fn touch(&mut self, reads: &[(u64, u64)], writes: &[(u64, u64)]) {
-        let pages = |ranges: &[(u64, u64)]| -> BTreeSet<u64> {
-            let used = ranges.iter().filter(|range| range.1 > 0);
-            used.flat_map(|&(start, length)| start / PAGE..=(start + length - 1) / PAGE).collect()
-        };
+    /// Pays for pages that the call touches first; not all that are written are stored to.
+    fn touch(&mut self, reads: &[(u64, u64)], writes: &[(u64, u64)], split: Option<&Split>) {
         let (reads, writes) = (pages(reads), pages(writes));
         let first_reads = reads.iter().filter(|page| !self.read.contains(page)).count() as u64;
-        let first_writes = writes.iter().filter(|page| !self.written.contains(page)).count() as u64;
+        let written = match split {
+            Some(split) => split.touches(&self.written),
+            None => writes.iter().fold(Touches::default(), |sum, &page| sum + self.written.to_store(page)),
+        };
         // A page is paid for by the reads and by the writes of one instruction: plans do not look at each other.
         let made = |page: &&u64| self.is_made(**page) && !self.read.contains(page);
         let synthesized = (reads.iter().filter(made).count() + writes.iter().filter(made).count()) as u64;
         self.synthesized += synthesized;
-        self.pay(&Operation::Touch { first_reads, first_writes, synthesized });
+        self.pay(&Operation::Touch {
+            first_reads,
+            first_writes: written.first_writes.into(),
+            synthesized,
+            copies: written.copies.into(),
+            first_placed: written.first_placed.into(),
+        });
         self.read.extend(reads.iter().chain(&writes));
-        self.written.extend(writes);
+        match split {
+            Some(split) => split.write(&mut self.written),
+            None => writes.iter().for_each(|&page| _ = self.written.store(page)),
+        }
     }
 
     /// Whether a page holds what the formula makes, and no call has stored to it.
@@ -329,6 +355,12 @@ fn naive_root(leaves: &[Hash]) -> Hash {
 fn place(address: u64) -> Option<(usize, usize)> {
     let index = REGIONS.iter().position(|region| region.base() >> 32 == address >> 32)?;
     Some((index, usize::try_from(address - REGIONS[index].base()).unwrap()))
+}
+
+/// The pages that ranges have bytes in.
+fn pages(ranges: &[(u64, u64)]) -> BTreeSet<u64> {
+    let used = ranges.iter().filter(|range| range.1 > 0);
+    used.flat_map(|&(start, length)| start / PAGE..=(start + length - 1) / PAGE).collect()
 }
 
 /// Changes of region and plane between ranges and the one that they are copied to, joined to or cut from.

@@ -105,7 +105,7 @@ fn host_calls() -> Vec<Workload> {
     };
     vec![
         Workload::new("host call: write nothing", "host_call", write(0), WRITES),
-        bytes("host call: write bytes of 64", 0, 64),
+        Workload::new("host call: write 64 bytes", "host_call", write(64), WRITES),
         bytes("host call: write bytes of a page", 64, PAGE - 64),
         bytes("host call: write bytes of 1 MiB", PAGE, MIB),
         Workload::new("host call: log nothing", "log", events(0, 0), BODY as u64).settled(),

@@ -5,7 +5,6 @@
 use travertine_gas::{Charge, Operation};
 use travertine_memory::substrate::NodeField;
 use travertine_memory::{Access, Address, BulkFault, BulkPlan, ByteRange, MAX_ENTRIES, Memory, Quantities};
-use travertine_merkle::layout::PAGE_BYTES;
 
 use super::{Run, Stop};
 use crate::code::Op;
@@ -17,10 +16,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
     pub(super) fn copy(&mut self, op: Op) -> Result<(), Stop> {
         let [to, from, length] = self.operands(op);
         let plan = self.call.memory.plan_copy(to, from, length);
-        self.bulk(op, plan, |&Quantities { bytes, region_changes, plane_changes, .. }| Operation::Copy {
-            bytes,
-            region_changes,
-            plane_changes,
+        self.bulk(op, plan, |&Quantities { bytes, pages, region_changes, plane_changes, .. }| {
+            Operation::Copy { bytes, region_changes, plane_changes, pages }
         })
     }
 
@@ -28,7 +25,7 @@ impl<H: Host + ?Sized> Run<'_, H> {
     pub(super) fn fill(&mut self, op: Op) -> Result<(), Stop> {
         let [to, value, length] = self.operands(op);
         let plan = self.call.memory.plan_fill(to, length, value.to_le_bytes()[0]);
-        self.bulk(op, plan, |quantities| Operation::Fill { bytes: quantities.bytes })
+        self.bulk(op, plan, |&Quantities { bytes, pages, .. }| Operation::Fill { bytes, pages })
     }
 
     /// The bytes of the `rs2` entries at `rs1`, one after the other, to the address in `rd`.
@@ -36,11 +33,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
         self.batch(
             op,
             Memory::plan_gather,
-            |&Quantities { bytes, entries, region_changes, plane_changes, .. }| Operation::Gather {
-                bytes,
-                entries,
-                region_changes,
-                plane_changes,
+            |&Quantities { bytes, entries, entry_pages, region_changes, plane_changes, .. }| {
+                Operation::Gather { bytes, entries, region_changes, plane_changes, pages: entry_pages }
             },
         )
     }
@@ -50,11 +44,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
         self.batch(
             op,
             Memory::plan_scatter,
-            |&Quantities { bytes, entries, region_changes, plane_changes, .. }| Operation::Scatter {
-                bytes,
-                entries,
-                region_changes,
-                plane_changes,
+            |&Quantities { bytes, entries, entry_pages, region_changes, plane_changes, .. }| {
+                Operation::Scatter { bytes, entries, region_changes, plane_changes, pages: entry_pages }
             },
         )
     }
@@ -63,8 +54,8 @@ impl<H: Host + ?Sized> Run<'_, H> {
     pub(super) fn share(&mut self, op: Op) -> Result<(), Stop> {
         let [to, from, length] = self.operands(op);
         let plan = self.call.memory.plan_share(to, from, length);
-        self.bulk(op, plan, |&Quantities { bytes, region_changes, plane_changes, .. }| Operation::Share {
-            pages: bytes / PAGE_BYTES,
+        self.bulk(op, plan, |&Quantities { pages, region_changes, plane_changes, .. }| Operation::Share {
+            pages,
             region_changes,
             plane_changes,
         })

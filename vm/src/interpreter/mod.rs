@@ -155,12 +155,14 @@ impl<H: Host + ?Sized> Run<'_, H> {
         if touches == Touches::default() {
             return Charge::default();
         }
-        let Touches { first_reads, first_writes, synthesized, view_bytes } = touches;
+        let Touches { first_reads, first_writes, copies, first_placed, synthesized, view_bytes } = touches;
         let schedule = self.prices.schedule();
         let pages = schedule.cost(&Operation::Touch {
             first_reads: u64::from(first_reads),
             first_writes: u64::from(first_writes),
             synthesized: u64::from(synthesized),
+            copies: u64::from(copies),
+            first_placed: u64::from(first_placed),
         });
         pages.and(schedule.cost(&Operation::View { bytes: u64::from(view_bytes) }))
     }

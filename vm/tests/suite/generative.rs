@@ -51,10 +51,13 @@ fn answer(machine: &Machine) -> i64 {
     i64::from_le_bytes(bytes)
 }
 
+fn touch(first_reads: u64, first_writes: u64) -> Operation {
+    Operation::Touch { first_reads, first_writes, synthesized: 0, copies: 0, first_placed: 0 }
+}
+
 /// What a call of the program costs whose allocation costs this.
 fn bill(costs: &[Operation]) -> Bill {
     let schedule = Schedule::default();
-    let touch = |first_reads, first_writes| Operation::Touch { first_reads, first_writes, synthesized: 0 };
     let [load, store, alu] =
         [Operation::Load { bytes: 8 }, Operation::Store { bytes: 8 }, Operation::Arithmetic];
     let rest = [load, load, alu, alu, store, alu, alu, Operation::System, touch(1, 1)];
@@ -74,10 +77,7 @@ fn parameters_are_read_wherever_they_lie() {
         further_regions: 0,
     };
     let read = Operation::Load { bytes: 16 };
-    let two_pages = [
-        Operation::Crossing { accesses: 1 },
-        Operation::Touch { first_reads: 1, first_writes: 0, synthesized: 0 },
-    ];
+    let two_pages = [Operation::Crossing { accesses: 1 }, touch(1, 0)];
     for (at, more) in [(16, &[][..]), (PAGE - 5, &two_pages)] {
         let (machine, settlement) = allocate(3 * PAGE, word(INPUT + at), [0xfeed, 1]);
         assert_eq!(answer(&machine), 0x80 << 32);

@@ -129,11 +129,9 @@ fn an_access_through_the_second_view_pays_for_each_byte_and_for_the_pages_that_i
         let view = cost(Operation::View { bytes });
         assert_eq!(gas(opcode, PLANES + 3), base + view, "{opcode:?}");
         let pages = if bytes == 8 { 2 } else { 1 };
-        let touch = if is_store {
-            Operation::Touch { first_reads: 0, first_writes: pages, synthesized: 0 }
-        } else {
-            Operation::Touch { first_reads: pages, first_writes: 0, synthesized: 0 }
-        };
+        let (first_reads, first_writes) = if is_store { (0, pages) } else { (pages, 0) };
+        let touch =
+            Operation::Touch { first_reads, first_writes, synthesized: 0, copies: 0, first_placed: 0 };
         assert_eq!(gas(opcode, PLANES + 124), base + view + cost(touch), "{opcode:?}");
     }
 }
