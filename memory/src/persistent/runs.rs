@@ -80,13 +80,25 @@ impl RunSet {
     }
 
     /// Takes `count` numbers from `first` on out of the set.
+    #[inline]
     pub(crate) fn remove(&mut self, first: u32, count: u32) {
-        self.assign(first, count, false);
+        if count == 1 {
+            self.members.remove(first);
+            self.mark(first >> WORD_BITS);
+        } else {
+            self.assign(first, count, false);
+        }
     }
 
     /// Makes `count` numbers from `first` on members.
+    #[inline]
     pub(crate) fn insert(&mut self, first: u32, count: u32) {
-        self.assign(first, count, true);
+        if count == 1 {
+            self.members.insert(first);
+            self.mark(first >> WORD_BITS);
+        } else {
+            self.assign(first, count, true);
+        }
     }
 
     fn assign(&mut self, first: u32, count: u32, present: bool) {
@@ -101,6 +113,7 @@ impl RunSet {
     }
 
     /// Marks the summaries above a word. Above one that is stale all are.
+    #[inline]
     fn mark(&mut self, word: u32) {
         for (level, summaries) in (1..).zip(&mut self.levels) {
             let index = word >> (level * LEVEL_BITS);
