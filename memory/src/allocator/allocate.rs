@@ -138,6 +138,7 @@ pub(crate) struct FoundBlock {
 }
 
 impl FoundBlock {
+    #[inline]
     pub(crate) fn address(&self, region: u8) -> Address {
         Address::from_linear(region, self.block.offset())
     }

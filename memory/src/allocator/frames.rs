@@ -101,11 +101,13 @@ impl Default for Frames {
 
 impl Frames {
     /// Planes of the budget.
+    #[inline]
     pub(crate) fn planes(&self) -> u32 {
         self.planes
     }
 
     /// Frames in use.
+    #[inline]
     pub(crate) fn used(&self) -> u32 {
         self.used
     }
@@ -116,6 +118,7 @@ impl Frames {
     }
 
     /// Planes of the budget without a frame in use.
+    #[inline]
     pub(crate) fn spare(&self) -> u32 {
         self.planes - self.in_use
     }
@@ -140,6 +143,7 @@ impl Frames {
         &self.by_run[length as usize - 1]
     }
 
+    #[inline]
     pub(crate) fn mask(&self, plane: u32) -> u16 {
         match self.hot {
             Some(hot) if hot.plane == plane => hot.mask,
@@ -188,17 +192,19 @@ impl Frames {
     }
 
     /// Frames of the plane that serves a request alone, if there is one.
+    #[inline]
     pub(crate) fn place_in_plane(&self, frames: u32) -> Option<Fragment> {
         let plane = self.plane_with_room(frames)?;
-        let first = lowest_run(self.mask(plane), frames);
+        let first = run_starts(self.mask(plane), frames).trailing_zeros();
         Some(fragment(plane, first, frames))
     }
 
     /// The plane that serves a request alone: one in use, else an empty one if the request does not need more.
+    #[inline]
     fn plane_with_room(&self, frames: u32) -> Option<u32> {
         let mut in_use = None;
         if frames < PLANE_FRAMES {
-            let hot = self.hot.filter(|hot| hot.mask != 0 && has_run(hot.mask, frames));
+            let hot = self.hot.filter(|hot| hot.mask != 0 && run_starts(hot.mask, frames) != 0);
             in_use = hot.map(|hot| hot.plane);
             for_each_bit(self.runs & (u32::MAX << (frames - 1)), |length| {
                 let lowest = self.by_run[length].first();
@@ -241,6 +247,7 @@ impl Frames {
     }
 
     /// Takes frames into use, for the pages of the region from `page` on. The budget grows if they need it.
+    #[inline]
     pub(crate) fn take(&mut self, fragments: &[Fragment], page: u32) {
         let mut page = page;
         for fragment in fragments {
@@ -252,6 +259,7 @@ impl Frames {
     }
 
     /// Gives frames back. The budget keeps its planes.
+    #[inline]
     pub(crate) fn give_back(&mut self, fragments: &[Fragment]) {
         for fragment in fragments {
             self.change(fragment.plane.into(), bits(*fragment), fragment.frames.into(), false);
@@ -407,17 +415,20 @@ pub(crate) fn extra_planes(fragments: &[Fragment]) -> u32 {
 }
 
 /// The frames of a fragment, one bit each.
+#[inline]
 pub(crate) fn bits(fragment: Fragment) -> u16 {
     u16::MAX >> (PLANE_FRAMES - u32::from(fragment.frames)) << fragment.first
 }
 
 /// A fragment's first frame, counted from the region's.
+#[inline]
 pub(crate) fn first_frame(fragment: Fragment) -> u32 {
     u32::from(fragment.plane) * PLANE_FRAMES + u32::from(fragment.first)
 }
 
 /// A run of frames within a plane.
 #[allow(clippy::cast_possible_truncation, reason = "planes have 16 bits, frames and lengths are at most 16")]
+#[inline]
 pub(crate) fn fragment(plane: u32, first: u32, frames: u32) -> Fragment {
     Fragment { plane: plane as u16, first: first as u8, frames: frames as u8 }
 }
@@ -463,16 +474,14 @@ fn run_lengths(mask: u16) -> u32 {
     if mask == 0 { 0 } else { free_runs(mask).fold(0, |lengths, (_, length)| lengths | 1 << (length - 1)) }
 }
 
-/// Whether a plane has a run of at least so many free frames.
-fn has_run(mask: u16, frames: u32) -> bool {
-    free_runs(mask).any(|run| run.1 >= frames)
+/// The free frames of a plane with which a run of at least so many begins, 1 to 16, one bit each. Of a longer run not only the
+/// first one is such.
+#[inline]
+fn run_starts(mask: u16, frames: u32) -> u32 {
+    (1..frames).fold((!mask).into(), |starts, _| starts & starts >> 1)
 }
 
-/// The first frame of the lowest run of at least so many free frames.
-fn lowest_run(mask: u16, frames: u32) -> u32 {
-    free_runs(mask).find(|run| run.1 >= frames).map_or(0, |run| run.0)
-}
-
+#[inline]
 fn for_each_bit(mut word: u32, mut act: impl FnMut(usize)) {
     while word != 0 {
         act(word.trailing_zeros() as usize);

@@ -57,11 +57,11 @@ impl Spaces {
         let before = (space.frames.planes(), space.frames.used());
         let result = change(space);
         let after = (space.frames.planes(), space.frames.used());
-        if before != after {
+        if before.0 != after.0 {
             let planes = &mut self.planes[kind_index(kind)];
             *planes = *planes + u64::from(after.0) - u64::from(before.0);
-            self.frames = self.frames + u64::from(after.1) - u64::from(before.1);
         }
+        self.frames = self.frames + u64::from(after.1) - u64::from(before.1);
         result
     }
 
