@@ -247,24 +247,34 @@ impl Frames {
     }
 
     /// Takes frames into use, for the pages of the region from `page` on. The budget grows if they need it.
-    #[inline]
     pub(crate) fn take(&mut self, fragments: &[Fragment], page: u32) {
         let mut page = page;
         for fragment in fragments {
-            self.change(fragment.plane.into(), bits(*fragment), fragment.frames.into(), true);
-            self.holders.insert(first_frame(*fragment), page);
+            self.take_run(*fragment, page);
             page += u32::from(fragment.frames);
         }
+    }
+
+    /// The same for one run.
+    #[inline]
+    pub(crate) fn take_run(&mut self, fragment: Fragment, page: u32) {
+        self.change(fragment.plane.into(), bits(fragment), fragment.frames.into(), true);
+        self.holders.insert(first_frame(fragment), page);
         self.planes = self.planes.max(self.in_use);
     }
 
     /// Gives frames back. The budget keeps its planes.
-    #[inline]
     pub(crate) fn give_back(&mut self, fragments: &[Fragment]) {
         for fragment in fragments {
-            self.change(fragment.plane.into(), bits(*fragment), fragment.frames.into(), false);
-            self.holders.remove(first_frame(*fragment));
+            self.give_back_run(*fragment);
         }
+    }
+
+    /// The same for one run.
+    #[inline]
+    pub(crate) fn give_back_run(&mut self, fragment: Fragment) {
+        self.change(fragment.plane.into(), bits(fragment), fragment.frames.into(), false);
+        self.holders.remove(first_frame(fragment));
     }
 
     /// Releases spare planes and tells how many those were.

@@ -337,6 +337,7 @@ impl Subtree for Leaf {
         Some((self.lowest_free()?, self))
     }
 
+    #[inline]
     fn note_change(&mut self, _: u32) {}
 
     fn equals(&self, other: &Self) -> bool {
@@ -351,6 +352,7 @@ impl Subtree for Leaf {
 
 impl<T: Subtree> Inner<T> {
     /// The child that a slot lies in, and the slot within the child.
+    #[inline]
     fn split(slot: u32) -> (usize, u32) {
         ((slot >> T::LEVELS) as usize, slot % (1 << T::LEVELS))
     }
@@ -415,6 +417,7 @@ impl<T: Subtree> Subtree for Inner<T> {
         Some((number << T::LEVELS | within, leaf))
     }
 
+    #[inline]
     fn note_change(&mut self, slot: u32) {
         let (number, within) = Self::split(slot);
         let Some(child) = &mut self.children[number] else { return };
