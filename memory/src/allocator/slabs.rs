@@ -205,6 +205,7 @@ impl Slabs {
     }
 
     /// Makes a page one of blocks, and uses one of them for the record in `slot`.
+    #[inline]
     pub(crate) fn open(&mut self, Block { page, number, class }: Block, frame: Fragment, slot: u32) {
         if self.closed != Some(page) {
             self.move_closed(page);

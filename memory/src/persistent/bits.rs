@@ -66,7 +66,7 @@ impl BitSet {
     }
 
     /// A word of a level, the hot one as it was before. The topmost level may have fewer than 64 bits, and the words of a full set behind the end are empty.
-    #[inline]
+    #[inline(never)]
     fn word_at(&self, level: u32, index: u32) -> u64 {
         let numbers = self.bits.saturating_sub(level * WORD_BITS);
         if u64::from(index) << WORD_BITS >= 1 << numbers {

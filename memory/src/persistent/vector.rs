@@ -43,6 +43,12 @@ impl<T: Clone + Default> RadixVec<T> {
         {
             return &entries[place(index, 0)];
         }
+        self.get_cold(index)
+    }
+
+    /// The entry at `index`, which is in no hot leaf.
+    #[inline(never)]
+    fn get_cold(&self, index: u32) -> &T {
         if u64::from(index) >> (self.levels * BITS) != 0 {
             return &self.nothing;
         }
@@ -73,6 +79,7 @@ impl<T: Clone + Default> RadixVec<T> {
     }
 
     /// Puts the hot leaf back into the tree and takes another one out. If they are neighbours, that is one way down.
+    #[inline(never)]
     fn heat(&mut self, number: u32) {
         assert!(u64::from(number) >> ((self.levels - 1) * BITS) == 0, "the index is within the vector");
         let mut hot = self.hot.take();
