@@ -82,7 +82,13 @@ impl<T: Clone + Default> RadixVec<T> {
     #[inline(never)]
     fn heat(&mut self, number: u32) {
         assert!(u64::from(number) >> ((self.levels - 1) * BITS) == 0, "the index is within the vector");
+        let first = || Held::new(array::from_fn(|_| T::default()));
         let mut hot = self.hot.take();
+        if let (Node::Empty, None) = (&self.root, &hot) {
+            // A single leaf needs no tree.
+            self.hot = Some((number, first()));
+            return;
+        }
         if let Some((before, entries)) = hot.take_if(|hot| hot.0 >> BITS != number >> BITS) {
             self.neighbours_mut(before)[place(before, 0)] = Node::Leaf(entries);
         }
@@ -92,7 +98,7 @@ impl<T: Clone + Default> RadixVec<T> {
         }
         let entries = match mem::replace(&mut neighbours[place(number, 0)], Node::Empty) {
             Node::Leaf(entries) => entries,
-            Node::Empty | Node::Branch(_) => Held::new(array::from_fn(|_| T::default())),
+            Node::Empty | Node::Branch(_) => first(),
         };
         self.hot = Some((number, entries));
     }
