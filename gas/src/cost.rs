@@ -212,6 +212,10 @@ impl Schedule {
     /// What it costs that the regions of a kind grow from `before` to `after` planes together, in gas: 0 if they do not
     /// grow. Growing in steps costs the same as growing at once.
     pub fn growth(&self, kind: PlaneKind, before: u64, after: u64) -> u64 {
+        // Most often they stay as many, and the products take time.
+        if after <= before {
+            return 0;
+        }
         let (plane, square) = match kind {
             PlaneKind::Heap | PlaneKind::Generative => (self.heap_plane, self.heap_plane_square_1024ths),
             PlaneKind::Shared => (self.shared_plane, self.shared_plane_square_1024ths),

@@ -17,7 +17,7 @@ use super::request::{
 };
 use super::slabs::{Block, class_of};
 use super::space::{Place, PlaceWord, Space};
-use super::{Allocator, PlaneChange, kind_index};
+use super::{Allocator, PlaneChange};
 use crate::Address;
 use crate::region::{Region, RegionKind};
 
@@ -138,6 +138,7 @@ pub(crate) struct FoundBlock {
 }
 
 impl FoundBlock {
+    #[inline]
     pub(crate) fn address(&self, region: u8) -> Address {
         Address::from_linear(region, self.block.offset())
     }
@@ -221,7 +222,7 @@ impl Allocator {
             size: request.size,
             owner: request.owner,
             place: Place::Block(found.block).into(),
-            planes: self.planes[kind_index(request.kind)],
+            planes: self.spaces.planes(request.kind),
             promotion_cost: 0,
             synthesis: None,
             fragments: found.frame.into(),
@@ -252,7 +253,7 @@ impl Allocator {
             let block = allocator.space(candidate.region).and_then(|space| space.find_block(size, flags));
             block
                 .map(Found::from)
-                .or_else(|| allocator.space_mut(candidate.region).find_place(size, flags, pricing))
+                .or_else(|| allocator.spaces.get_mut(candidate.region).find_place(size, flags, pricing))
         };
         let is_foreign = |region| regions.contains_key(&region);
         let Chosen { candidate, served, regions } = self.choose(request, is_foreign, serve)?;
@@ -287,7 +288,7 @@ impl Allocator {
         let GrantPlan { size, place, owner, fragments, candidate, kind, flags, .. } = plan;
         let Candidate { region, is_new } = candidate;
         if is_new {
-            self.open(region, kind);
+            self.spaces.open(region, kind);
         }
         let id = self.next;
         self.next += 1;
@@ -296,7 +297,7 @@ impl Allocator {
         if ends_with_call(kind, flags) {
             self.ending.insert(slot);
         }
-        self.update(region, |space| {
+        self.spaces.update(region, |space| {
             space.live.add(size, is_movable(size, kind, flags), &fragments);
             space.take(place.place(), &fragments, slot);
         });
@@ -336,15 +337,16 @@ impl Allocator {
     /// Carries out a plan that was made on this state.
     #[inline]
     pub(crate) fn free(&mut self, plan: &FreePlan) {
-        let read = |record: &Allocation| (record.size, record.is_movable(), record.fragments.clone());
-        let (size, is_movable, fragments) = self.records.drop_record(plan.slot, read);
-        self.ending.remove(plan.slot);
-        self.update(plan.region, |space| {
-            space.live.remove(size, is_movable, &fragments);
-            space.give_back(plan.place.place(), &fragments);
+        let Self { records, spaces, .. } = self;
+        records.drop_record(plan.slot, |record| {
+            spaces.update(plan.region, |space| {
+                space.live.remove(record.size, record.is_movable(), &record.fragments);
+                space.give_back(plan.place.place(), &record.fragments);
+            });
         });
+        self.ending.remove(plan.slot);
         if plan.closes.is_some() {
-            self.close(plan.region);
+            self.spaces.close(plan.region);
         }
     }
 }

@@ -9,9 +9,8 @@ use super::frames::{Frames, PLANE_FRAMES, first_frame, fragment, push_run};
 use super::record::{Fragment, Fragments};
 use super::slabs::Slab;
 use super::space::{Place, Space};
-use super::{Allocation, Allocator, PlaneChange, kind_index};
+use super::{Allocation, Allocator, PlaneChange};
 use crate::address::PAGE_OFFSET_BITS;
-use crate::persistent::{Held, Rest};
 use crate::substrate::Transfers;
 
 /// The most frames that one `m3.compact` moves.
@@ -149,10 +148,8 @@ impl Allocator {
         limit: u32,
     ) -> Result<CompactionPlan, AllocationError> {
         let (region, _) = self.managed(region)?;
-        if let Some(Held::Own(space)) = &mut self.spaces[usize::from(region)] {
-            // The plan changes a clone of them.
-            space.frames.rest();
-        }
+        // The plan changes a clone of them.
+        self.spaces.rest_frames(region);
         let space = self.space(region).expect("it is managed");
         let mut frames = space.frames.clone();
         let mut moved_pages = Vec::new();
@@ -183,7 +180,7 @@ impl Allocator {
         let written = moved.iter().map(|(page, runs)| records_of(space, *page).count() * runs.len());
         let written_runs = written.sum::<usize>() as u64;
         let released = frames.release_spare();
-        let before = self.planes[kind_index(space.kind)];
+        let before = self.spaces.planes(space.kind);
         let planes = PlaneChange { kind: space.kind, before, after: before - u64::from(released) };
         Ok(CompactionPlan {
             region,
@@ -201,16 +198,16 @@ impl Allocator {
     /// Carries out a plan that was made on this state.
     pub(crate) fn compact(&mut self, plan: CompactionPlan) {
         let CompactionPlan { region, frames, moved, .. } = plan;
-        self.update(region, |space| space.frames = frames);
+        self.spaces.update(region, |space| space.frames = frames);
         for (page, runs) in moved {
             let space = self.space(region).expect("the plan's region is there");
             let slots: Vec<u32> = records_of(space, page).collect();
             if space.slabs.get(page).is_some() {
-                self.space_mut(region).slabs.set_frame(page, runs[0]);
+                self.spaces.get_mut(region).slabs.set_frame(page, runs[0]);
             }
             for slot in slots {
                 let record = self.records.get(slot).expect("a place has a record").clone();
-                let live = &mut self.space_mut(region).live;
+                let live = &mut self.spaces.get_mut(region).live;
                 live.fragments = live.fragments + runs.len() as u64 - record.fragments.len() as u64;
                 let record = Allocation { fragments: runs.clone(), ..record };
                 self.records.replace(slot, record);
@@ -292,13 +289,16 @@ impl Frames {
 
     /// Moves the frames of a plane, at most `limit` of them, lowest first, to the fullest other planes.
     fn empty_plane(&mut self, source: u32, limit: u32, moves: &mut Vec<Move>) {
+        let mut given_up = 0;
         for frame in used_frames(self.mask(source)).take(limit as usize) {
             let target = self.fullest(source).expect("there is room beside the plane");
             let free = self.mask(target).trailing_ones();
             let page = self.page_at(source, frame).expect("a frame in use holds a page");
             self.move_frame(source * PLANE_FRAMES + frame, target * PLANE_FRAMES + free, page);
             moves.push(Move { page, to: target * PLANE_FRAMES + free });
+            given_up |= 1 << frame;
         }
+        self.give_up(source, given_up);
     }
 
     /// Notes where the runs of an allocation begin now. `stale` are the frames where some may have begun before: nothing else

@@ -2,6 +2,8 @@
 //!
 //! The budget is a number of planes. Planes with a frame in use belong to it; the others are alike, so it does not matter which
 //! of them the spare ones are: the lowest-numbered serve first.
+//!
+//! The plane that was changed last is kept aside, out of all indexes: frames that come and go in one plane cost no index.
 
 use travertine_merkle::layout::{PAGE_BYTES, PLANE_BYTES, REGION_BYTES};
 
@@ -55,18 +57,29 @@ pub(crate) struct Frames {
     planes: u32,
     /// Frames in use.
     used: u32,
-    /// The frames in use of every plane, one bit each.
+    /// Planes with a frame in use.
+    in_use: u32,
+    hot: Option<Hot>,
+    /// The frames in use of every other plane, one bit each.
     masks: RadixVec<u16>,
-    /// The planes without a frame in use.
+    /// The other planes without a frame in use.
     empty: RunSet,
-    /// The planes with a frame in use that have a run of free frames of exactly 1, 2, .. 15 frames.
+    /// The other planes with a frame in use that have a run of free frames of exactly 1, 2, .. 15 frames.
     by_run: Vec<BitSet>,
     /// The lengths of runs for which there is such a plane: bit `length - 1` each.
     runs: u32,
-    /// The planes with exactly 1, 2, .. 16 frames in use.
+    /// The other planes with exactly 1, 2, .. 16 frames in use.
     by_used: Vec<BitSet>,
     /// By the first frame of every fragment: the page of the region that it holds first.
     holders: StartMap,
+}
+
+/// The plane that was changed last.
+#[derive(Debug, Clone, Copy)]
+struct Hot {
+    plane: u32,
+    /// Its frames in use, one bit each.
+    mask: u16,
 }
 
 impl Default for Frames {
@@ -74,6 +87,8 @@ impl Default for Frames {
         Self {
             planes: 0,
             used: 0,
+            in_use: 0,
+            hot: None,
             masks: RadixVec::new(PLANE_BITS),
             empty: RunSet::full(PLANE_BITS),
             by_run: vec![BitSet::empty(PLANE_BITS); PLANE_FRAMES as usize - 1],
@@ -86,23 +101,26 @@ impl Default for Frames {
 
 impl Frames {
     /// Planes of the budget.
+    #[inline]
     pub(crate) fn planes(&self) -> u32 {
         self.planes
     }
 
     /// Frames in use.
+    #[inline]
     pub(crate) fn used(&self) -> u32 {
         self.used
     }
 
     /// Planes with a frame in use.
     pub(crate) fn planes_in_use(&self) -> u32 {
-        MAX_PLANES - self.empty.members().len()
+        self.in_use
     }
 
     /// Planes of the budget without a frame in use.
+    #[inline]
     pub(crate) fn spare(&self) -> u32 {
-        self.planes - self.planes_in_use()
+        self.planes - self.in_use
     }
 
     /// Frames of the budget that are free.
@@ -113,7 +131,10 @@ impl Frames {
     /// The longest run of free frames: the spare planes, which are alike, or the longest one in a plane that is in use.
     pub(crate) fn largest_run(&self) -> u32 {
         match self.spare() {
-            0 => self.runs.checked_ilog2().map_or(0, |longest| longest + 1),
+            0 => {
+                let hot = self.hot.map_or(0, |hot| run_lengths(hot.mask));
+                (self.runs | hot).checked_ilog2().map_or(0, |longest| longest + 1)
+            }
             spare => spare * PLANE_FRAMES,
         }
     }
@@ -122,8 +143,12 @@ impl Frames {
         &self.by_run[length as usize - 1]
     }
 
+    #[inline]
     pub(crate) fn mask(&self, plane: u32) -> u16 {
-        *self.masks.get(plane)
+        match self.hot {
+            Some(hot) if hot.plane == plane => hot.mask,
+            _ => *self.masks.get(plane),
+        }
     }
 
     /// Frames for a request, or `None` if the region cannot have as many.
@@ -139,6 +164,7 @@ impl Frames {
         if let Some(fragment) = self.place_in_plane(frames) {
             return Some(Placement::simple(fragment));
         }
+        self.cool();
         let planes = frames.div_ceil(PLANE_FRAMES);
         if is_contiguous {
             let first = self.empty.first_run(planes)?;
@@ -166,23 +192,30 @@ impl Frames {
     }
 
     /// Frames of the plane that serves a request alone, if there is one.
+    #[inline]
     pub(crate) fn place_in_plane(&self, frames: u32) -> Option<Fragment> {
         let plane = self.plane_with_room(frames)?;
-        let first = lowest_run(self.mask(plane), frames);
+        let first = run_starts(self.mask(plane), frames).trailing_zeros();
         Some(fragment(plane, first, frames))
     }
 
     /// The plane that serves a request alone: one in use, else an empty one if the request does not need more.
+    #[inline]
     fn plane_with_room(&self, frames: u32) -> Option<u32> {
         let mut in_use = None;
         if frames < PLANE_FRAMES {
+            let hot = self.hot.filter(|hot| hot.mask != 0 && run_starts(hot.mask, frames) != 0);
+            in_use = hot.map(|hot| hot.plane);
             for_each_bit(self.runs & (u32::MAX << (frames - 1)), |length| {
                 let lowest = self.by_run[length].first();
                 in_use = in_use.into_iter().chain(lowest).min();
             });
         }
-        let empty = || self.empty.members().first().filter(|_| frames <= PLANE_FRAMES && self.spare() > 0);
-        in_use.or_else(empty)
+        if in_use.is_some() || frames > PLANE_FRAMES || self.spare() == 0 {
+            return in_use;
+        }
+        let hot = self.hot.filter(|hot| hot.mask == 0).map(|hot| hot.plane);
+        hot.into_iter().chain(self.empty.members().first()).min()
     }
 
     /// Planes by which the budget grows when so many empty ones come into use.
@@ -217,19 +250,31 @@ impl Frames {
     pub(crate) fn take(&mut self, fragments: &[Fragment], page: u32) {
         let mut page = page;
         for fragment in fragments {
-            self.change(fragment.plane.into(), bits(*fragment), fragment.frames.into(), true);
-            self.holders.insert(first_frame(*fragment), page);
+            self.take_run(*fragment, page);
             page += u32::from(fragment.frames);
         }
-        self.planes = self.planes.max(self.planes_in_use());
+    }
+
+    /// The same for one run.
+    #[inline]
+    pub(crate) fn take_run(&mut self, fragment: Fragment, page: u32) {
+        self.change(fragment.plane.into(), bits(fragment), fragment.frames.into(), true);
+        self.holders.insert(first_frame(fragment), page);
+        self.planes = self.planes.max(self.in_use);
     }
 
     /// Gives frames back. The budget keeps its planes.
     pub(crate) fn give_back(&mut self, fragments: &[Fragment]) {
         for fragment in fragments {
-            self.change(fragment.plane.into(), bits(*fragment), fragment.frames.into(), false);
-            self.holders.remove(first_frame(*fragment));
+            self.give_back_run(*fragment);
         }
+    }
+
+    /// The same for one run.
+    #[inline]
+    pub(crate) fn give_back_run(&mut self, fragment: Fragment) {
+        self.change(fragment.plane.into(), bits(fragment), fragment.frames.into(), false);
+        self.holders.remove(first_frame(fragment));
     }
 
     /// Releases spare planes and tells how many those were.
@@ -252,10 +297,17 @@ impl Frames {
 
     /// The highest plane up to `top` with exactly so many frames in use.
     pub(crate) fn highest_with(&self, used: u32, top: u32) -> Option<u32> {
-        self.by_used[used as usize - 1].last_to(top)
+        let hot = self.hot_with(used).filter(|plane| *plane <= top);
+        hot.into_iter().chain(self.by_used[used as usize - 1].last_to(top)).max()
     }
 
-    /// Gives a page another frame. Both are counted from the region's first.
+    /// The hot plane, if it has exactly so many frames in use.
+    fn hot_with(&self, used: u32) -> Option<u32> {
+        self.hot.filter(|hot| hot.mask.count_ones() == used).map(|hot| hot.plane)
+    }
+
+    /// Gives a page another frame. Both are counted from the region's first. The one that it had stays in use until it is
+    /// [given up](Self::give_up).
     pub(crate) fn move_frame(&mut self, from: u32, to: u32, page: u32) {
         let (plane, next) = (from / PLANE_FRAMES, from + 1);
         if next / PLANE_FRAMES == plane && self.mask(plane) >> (next % PLANE_FRAMES) & 1 != 0 {
@@ -264,9 +316,13 @@ impl Frames {
             self.holders.insert(next, first_page + (next - start));
         }
         self.holders.remove(from);
-        self.change(plane, 1 << (from % PLANE_FRAMES), 1, false);
         self.change(to / PLANE_FRAMES, 1 << (to % PLANE_FRAMES), 1, true);
         self.holders.insert(to, page);
+    }
+
+    /// Gives up frames of a plane, one bit each, that no page has any more.
+    pub(crate) fn give_up(&mut self, plane: u32, frames: u16) {
+        self.change(plane, frames, frames.count_ones(), false);
     }
 
     pub(crate) fn set_holder(&mut self, frame: u32, page: u32) {
@@ -279,42 +335,68 @@ impl Frames {
 
     /// The plane with the most frames in use that has a free one and is not `source`; the lowest of several.
     pub(crate) fn fullest(&self, source: u32) -> Option<u32> {
-        let with_room = &self.by_used[..PLANE_FRAMES as usize - 1];
-        with_room.iter().rev().find_map(|planes| planes.iter_from(0).find(|&plane| plane != source))
+        (1..PLANE_FRAMES).rev().find_map(|used| {
+            let hot = self.hot_with(used);
+            let others = self.by_used[used as usize - 1].iter_from(0);
+            let is_other = |plane: &u32| *plane != source;
+            hot.filter(is_other).into_iter().chain({ others }.find(is_other)).min()
+        })
     }
 
     /// Frames of planes in use that are free.
     pub(crate) fn free_in_use(&self) -> u32 {
-        self.planes_in_use() * PLANE_FRAMES - self.used
+        self.in_use * PLANE_FRAMES - self.used
     }
 
     /// Takes so many frames of a plane into use, one bit each, none of which was, or gives them back.
+    #[inline]
     fn change(&mut self, plane: u32, frames: u16, count: u32, is_taken: bool) {
-        let mask = self.masks.get_mut(plane);
-        let before = *mask;
-        let after = if is_taken { before | frames } else { before & !frames };
-        *mask = after;
-        if before == 0 {
+        let hot = match &mut self.hot {
+            Some(hot) if hot.plane == plane => hot,
+            _ => self.heat(plane),
+        };
+        if is_taken {
+            let was_empty = hot.mask == 0;
+            hot.mask |= frames;
+            self.used += count;
+            self.in_use += u32::from(was_empty);
+        } else {
+            hot.mask &= !frames;
+            let is_empty = hot.mask == 0;
+            self.used -= count;
+            self.in_use -= u32::from(is_empty);
+        }
+    }
+
+    /// Keeps another plane aside.
+    #[inline(never)]
+    fn heat(&mut self, plane: u32) -> &mut Hot {
+        self.cool();
+        let mask = self.mask(plane);
+        if mask == 0 {
             self.empty.remove(plane, 1);
-        } else if after == 0 {
+        } else {
+            for_each_bit(run_lengths(mask), |length| {
+                self.by_run[length].remove(plane);
+                self.runs &= !(u32::from(self.by_run[length].len() == 0) << length);
+            });
+            self.by_used[mask.count_ones() as usize - 1].remove(plane);
+        }
+        self.hot.insert(Hot { plane, mask })
+    }
+
+    /// Puts the plane that is kept aside back into the indexes.
+    fn cool(&mut self) {
+        let Some(Hot { plane, mask }) = self.hot.take() else { return };
+        *self.masks.get_mut(plane) = mask;
+        if mask == 0 {
             self.empty.insert(plane, 1);
+        } else {
+            let lengths = run_lengths(mask);
+            for_each_bit(lengths, |length| self.by_run[length].insert(plane));
+            self.runs |= lengths;
+            self.by_used[mask.count_ones() as usize - 1].insert(plane);
         }
-        let (runs_before, runs_after) = (run_lengths(before), run_lengths(after));
-        for_each_bit(runs_before & !runs_after, |length| {
-            self.by_run[length].remove(plane);
-            self.runs &= !(u32::from(self.by_run[length].len() == 0) << length);
-        });
-        for_each_bit(runs_after & !runs_before, |length| self.by_run[length].insert(plane));
-        self.runs |= runs_after;
-        let used_before = before.count_ones();
-        let used_after = if is_taken { used_before + count } else { used_before - count };
-        if used_before > 0 {
-            self.by_used[used_before as usize - 1].remove(plane);
-        }
-        if used_after > 0 {
-            self.by_used[used_after as usize - 1].insert(plane);
-        }
-        self.used = self.used + used_after - used_before;
     }
 }
 
@@ -343,17 +425,20 @@ pub(crate) fn extra_planes(fragments: &[Fragment]) -> u32 {
 }
 
 /// The frames of a fragment, one bit each.
+#[inline]
 pub(crate) fn bits(fragment: Fragment) -> u16 {
     u16::MAX >> (PLANE_FRAMES - u32::from(fragment.frames)) << fragment.first
 }
 
 /// A fragment's first frame, counted from the region's.
+#[inline]
 pub(crate) fn first_frame(fragment: Fragment) -> u32 {
     u32::from(fragment.plane) * PLANE_FRAMES + u32::from(fragment.first)
 }
 
 /// A run of frames within a plane.
 #[allow(clippy::cast_possible_truncation, reason = "planes have 16 bits, frames and lengths are at most 16")]
+#[inline]
 pub(crate) fn fragment(plane: u32, first: u32, frames: u32) -> Fragment {
     Fragment { plane: plane as u16, first: first as u8, frames: frames as u8 }
 }
@@ -399,11 +484,14 @@ fn run_lengths(mask: u16) -> u32 {
     if mask == 0 { 0 } else { free_runs(mask).fold(0, |lengths, (_, length)| lengths | 1 << (length - 1)) }
 }
 
-/// The first frame of the lowest run of at least so many free frames.
-fn lowest_run(mask: u16, frames: u32) -> u32 {
-    free_runs(mask).find(|run| run.1 >= frames).map_or(0, |run| run.0)
+/// The free frames of a plane with which a run of at least so many begins, 1 to 16, one bit each. Of a longer run not only the
+/// first one is such.
+#[inline]
+fn run_starts(mask: u16, frames: u32) -> u32 {
+    (1..frames).fold((!mask).into(), |starts, _| starts & starts >> 1)
 }
 
+#[inline]
 fn for_each_bit(mut word: u32, mut act: impl FnMut(usize)) {
     while word != 0 {
         act(word.trailing_zeros() as usize);

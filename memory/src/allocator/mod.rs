@@ -19,13 +19,15 @@ mod resize;
 mod restore;
 mod slabs;
 mod space;
+mod spaces;
 
 use travertine_merkle::layout::ALLOCATIONS_LIMIT;
 
-use crate::persistent::{BitSet, Held, Rest};
+use crate::persistent::{BitSet, Rest};
 use crate::region::{FrameBudget, RegionKind};
 use frames::Pricing;
 use space::{Place, Space};
+use spaces::Spaces;
 
 pub(crate) use allocate::{FreePlan as FreedPlace, GrantPlan};
 pub use compact::{CompactionPlan, CompactionReport, DEFAULT_COMPACTION_MOVES, RECOMMENDED_FRAGMENTATION_BP};
@@ -51,16 +53,11 @@ pub(crate) struct Allocator {
     pub(crate) records: RecordList,
     /// The number of the next allocation.
     pub(crate) next: u64,
-    /// By number of the region, as far as the highest one that is open.
-    spaces: Vec<Option<Held<Space>>>,
+    spaces: Spaces,
     /// The regions that were used last, the latest first.
     recent: Vec<u8>,
     /// The slots of the allocations that are gone when the call ends.
     ending: BitSet,
-    /// Planes of all regions of each of [`ALLOCATABLE_KINDS`].
-    planes: [u64; ALLOCATABLE_KINDS.len()],
-    /// Frames in use in all regions.
-    frames: u64,
     /// The most frames that may be in use. The embedder's: it is not part of the state.
     frame_limit: u64,
 }
@@ -70,11 +67,9 @@ impl Default for Allocator {
         Self {
             records: RecordList::new(),
             next: FIRST_ALLOCATION,
-            spaces: Vec::new(),
+            spaces: Spaces::default(),
             recent: Vec::new(),
             ending: BitSet::empty(SLOT_BITS),
-            planes: [0; ALLOCATABLE_KINDS.len()],
-            frames: 0,
             frame_limit: u64::MAX,
         }
     }
@@ -109,32 +104,12 @@ impl Allocator {
 
     #[inline]
     pub(crate) fn space(&self, region: u8) -> Option<&Space> {
-        self.spaces.get(usize::from(region))?.as_deref()
-    }
-
-    #[inline]
-    fn space_mut(&mut self, region: u8) -> &mut Space {
-        let space = self.spaces.get_mut(usize::from(region)).and_then(Option::as_mut);
-        space.expect("the plan's region is the allocator's").to_mut()
-    }
-
-    /// The regions of the allocator, ascending by number.
-    fn spaces(&self) -> impl Iterator<Item = (u8, &Space)> {
-        (0..).zip(&self.spaces).filter_map(|(region, space)| Some((region, &**space.as_ref()?)))
-    }
-
-    /// Opens a region.
-    fn open(&mut self, region: u8, kind: RegionKind) {
-        let place = usize::from(region);
-        if self.spaces.len() <= place {
-            self.spaces.resize(place + 1, None);
-        }
-        self.spaces[place] = Some(Held::new(Space::new(kind)));
+        self.spaces.get(region)
     }
 
     /// The budgets of all regions of the allocator, as the state tree has them.
     pub(crate) fn budgets(&self) -> impl Iterator<Item = (u8, FrameBudget)> {
-        self.spaces().map(|(region, space)| {
+        self.spaces.iter().map(|(region, space)| {
             let place = self.recent.iter().position(|recent| *recent == region);
             let recency = place.and_then(|place| u8::try_from(place + 1).ok()).unwrap_or(0);
             (region, FrameBudget { planes: space.frames.planes(), recency })
@@ -179,55 +154,34 @@ impl Allocator {
     pub(crate) fn close_volatile(&mut self) -> Vec<u8> {
         let volatile = |space: &Space| !space.kind.survives_settle();
         let closed: Vec<u8> =
-            self.spaces().filter(|(_, space)| volatile(space)).map(|(region, _)| region).collect();
+            self.spaces.iter().filter(|(_, space)| volatile(space)).map(|(region, _)| region).collect();
         for &region in &closed {
-            self.close(region);
+            self.spaces.close(region);
         }
         self.recent.retain(|region| !closed.contains(region));
         closed
     }
 
-    /// Forgets a region in which nothing is allocated any more.
-    fn close(&mut self, region: u8) {
-        if let Some(space) = self.spaces.get_mut(usize::from(region)).and_then(Option::take) {
-            self.planes[kind_index(space.kind)] -= u64::from(space.frames.planes());
-        }
-    }
-
     /// The planes of a region's kind before and after the region is closed.
     fn closed(&self, region: u8) -> Option<PlaneChange> {
         let Space { kind, frames, .. } = self.space(region)?;
-        let before = self.planes[kind_index(*kind)];
+        let before = self.spaces.planes(*kind);
         Some(PlaneChange { kind: *kind, before, after: before - u64::from(frames.planes()) })
     }
 
-    /// Lets `change` work on a region, and keeps the sums over all regions.
-    #[inline]
-    fn update<T>(&mut self, region: u8, change: impl FnOnce(&mut Space) -> T) -> T {
-        let space = self.space_mut(region);
-        let kind = space.kind;
-        let before = (space.frames.planes(), space.frames.used());
-        let result = change(space);
-        let after = (space.frames.planes(), space.frames.used());
-        let planes = &mut self.planes[kind_index(kind)];
-        *planes = *planes + u64::from(after.0) - u64::from(before.0);
-        self.frames = self.frames + u64::from(after.1) - u64::from(before.1);
-        result
-    }
-
     fn pricing<'a>(&self, prices: &'a dyn AllocationPrices, kind: RegionKind) -> Pricing<'a> {
-        Pricing { prices, kind, planes: self.planes[kind_index(kind)] }
+        Pricing { prices, kind, planes: self.spaces.planes(kind) }
     }
 
     #[inline]
     fn check_frame_limit(&self, more: u32) -> Result<(), AllocationError> {
-        let (frames, limit) = (self.frames + u64::from(more), self.frame_limit);
+        let (frames, limit) = (self.frames_in_use() + u64::from(more), self.frame_limit);
         if more > 0 && frames > limit { Err(AllocationError::FrameLimit { frames, limit }) } else { Ok(()) }
     }
 
     /// Frames in use in all regions.
     pub(crate) fn frames_in_use(&self) -> u64 {
-        self.frames
+        self.spaces.frames()
     }
 }
 
@@ -237,12 +191,4 @@ impl Rest for Allocator {
         self.spaces.rest();
         self.ending.rest();
     }
-}
-
-#[inline]
-fn kind_index(kind: RegionKind) -> usize {
-    ALLOCATABLE_KINDS
-        .iter()
-        .position(|allocatable| *allocatable == kind)
-        .expect("the allocator opened the region")
 }

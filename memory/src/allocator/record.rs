@@ -162,6 +162,7 @@ impl Fragments {
 impl Deref for Fragments {
     type Target = [Fragment];
 
+    #[inline]
     fn deref(&self) -> &[Fragment] {
         match &self.0 {
             Runs::One(fragment) => slice::from_ref(fragment),
@@ -171,6 +172,7 @@ impl Deref for Fragments {
 }
 
 impl From<Fragment> for Fragments {
+    #[inline]
     fn from(fragment: Fragment) -> Self {
         Self(Runs::One(fragment))
     }

@@ -93,7 +93,7 @@ impl RecordList {
     #[inline]
     pub fn insert(&mut self, record: Allocation) -> Result<u32, RecordError> {
         let (slot, leaf) = self.top.vacant_mut().ok_or(RecordError::Full)?;
-        if leaf.set(slot, Some(record)) {
+        if leaf.set(slot, record) {
             self.top.note_change(slot);
         }
         self.len += 1;
@@ -111,7 +111,7 @@ impl RecordList {
         if self.get(slot).is_some() {
             return Err(RecordError::Occupied { slot });
         }
-        self.set(slot, Some(record));
+        self.set(slot, record);
         self.len += 1;
         Ok(())
     }
@@ -119,32 +119,30 @@ impl RecordList {
     /// Replaces the record in a slot, and returns the one before. If the slot is free, nothing is changed.
     pub fn replace(&mut self, slot: u32, record: Allocation) -> Option<Allocation> {
         let before = self.get(slot)?.clone();
-        self.set(slot, Some(record));
+        self.set(slot, record);
         Some(before)
     }
 
     /// Takes the record out of a slot, which is free then.
     pub fn remove(&mut self, slot: u32) -> Option<Allocation> {
         let before = self.get(slot)?.clone();
-        self.set(slot, None);
-        self.len -= 1;
+        self.drop_record(slot, |_| ());
         Some(before)
     }
 
     /// Drops the record in a slot that is used; `read` looks at it before.
     #[inline]
-    pub(crate) fn drop_record<T>(&mut self, slot: u32, read: impl FnOnce(&Allocation) -> T) -> T {
+    pub(crate) fn drop_record(&mut self, slot: u32, read: impl FnOnce(&Allocation)) {
         let leaf = self.top.leaf_mut(slot);
-        let result = read(leaf.get(slot % (1 << Leaf::LEVELS)).expect("the slot is used"));
-        if leaf.set(slot, None) {
+        read(leaf.get(slot % (1 << Leaf::LEVELS)).expect("the slot is used"));
+        if leaf.clear(slot) {
             self.top.note_change(slot);
         }
         self.len -= 1;
-        result
     }
 
-    /// Puts a record into a slot or takes it out.
-    fn set(&mut self, slot: u32, record: Option<Allocation>) {
+    /// Puts a record into a slot.
+    fn set(&mut self, slot: u32, record: Allocation) {
         if self.top.leaf_mut(slot).set(slot, record) {
             self.top.note_change(slot);
         }
@@ -272,18 +270,29 @@ impl Leaf {
 }
 
 impl Leaf {
-    /// Puts a record into a slot or takes it out. Tells whether the leaf has become empty or full, or ceased to be.
+    /// Puts a record into a slot. Tells whether the leaf has become full, or ceased to be empty.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "so the record is made where it lies, and not moved there")]
-    fn set(&mut self, slot: u32, record: Option<Allocation>) -> bool {
+    fn set(&mut self, slot: u32, record: Allocation) -> bool {
         let slot = slot as usize % ENTRIES;
-        let before = (self.is_empty(), self.is_full());
-        set_bit(&mut self.used, slot, record.is_some());
+        let before = self.used;
+        self.used |= 1 << slot;
         self.hashes.touch(slot);
         // Emptied first, so that nothing is left to be dropped when the record is written.
         self.records[slot] = None;
-        self.records[slot] = record;
-        before != (self.is_empty(), self.is_full())
+        self.records[slot] = Some(record);
+        before != self.used && (before == 0 || self.is_full())
+    }
+
+    /// Takes the record out of a slot. Tells whether the leaf has become empty, or ceased to be full.
+    #[inline]
+    fn clear(&mut self, slot: u32) -> bool {
+        let slot = slot as usize % ENTRIES;
+        let before = self.used;
+        self.used &= !(1 << slot);
+        self.hashes.touch(slot);
+        self.records[slot] = None;
+        before != self.used && (before == u64::MAX || self.is_empty())
     }
 }
 
@@ -328,6 +337,7 @@ impl Subtree for Leaf {
         Some((self.lowest_free()?, self))
     }
 
+    #[inline]
     fn note_change(&mut self, _: u32) {}
 
     fn equals(&self, other: &Self) -> bool {
@@ -342,6 +352,7 @@ impl Subtree for Leaf {
 
 impl<T: Subtree> Inner<T> {
     /// The child that a slot lies in, and the slot within the child.
+    #[inline]
     fn split(slot: u32) -> (usize, u32) {
         ((slot >> T::LEVELS) as usize, slot % (1 << T::LEVELS))
     }
@@ -406,6 +417,7 @@ impl<T: Subtree> Subtree for Inner<T> {
         Some((number << T::LEVELS | within, leaf))
     }
 
+    #[inline]
     fn note_change(&mut self, slot: u32) {
         let (number, within) = Self::split(slot);
         let Some(child) = &mut self.children[number] else { return };

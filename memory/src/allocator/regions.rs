@@ -111,7 +111,8 @@ impl Allocator {
     /// The open regions of a kind, without the default one, that were not used recently, in the order in which they are asked.
     fn not_recent(&self, kind: RegionKind, default: Option<u8>) -> Vec<u8> {
         let mut regions: Vec<_> = self
-            .spaces()
+            .spaces
+            .iter()
             .filter(|(region, space)| space.kind == kind && Some(*region) != default && !fills_region(kind))
             .filter(|(region, _)| !self.recent.contains(region))
             .map(|(region, space)| (Reverse(space.frames.free()), region))

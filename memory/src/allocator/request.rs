@@ -118,6 +118,7 @@ impl AllocationRequest {
 }
 
 /// Checks size, kind and flags of what is asked for, or recorded.
+#[inline]
 pub(crate) fn check_form(size: u64, kind: RegionKind, flags: AllocationFlags) -> Result<(), AllocationError> {
     check_size(size)?;
     check_pages(size, kind)?;
@@ -148,6 +149,7 @@ pub(crate) fn check_size(size: u64) -> Result<(), AllocationError> {
 
 /// # Errors
 /// If generative memory would end within a page: its bytes behind the end would have to be made again, one by one.
+#[inline]
 pub(crate) fn check_pages(size: u64, kind: RegionKind) -> Result<(), AllocationError> {
     let is_partial = kind == RegionKind::Generative && !size.is_multiple_of(PAGE_BYTES);
     if is_partial { Err(AllocationError::PartialPage { size }) } else { Ok(()) }

@@ -94,7 +94,7 @@ impl Allocator {
         let record = record.clone();
         let (region, from) = (record.address.region(), Place::of(&record));
         let pricing = self.pricing(prices, record.kind);
-        let space = self.space_mut(region);
+        let space = self.spaces.get_mut(region);
         let resized = space.resize(&record, from, size, pricing)?;
         let more = resized.frames_after.saturating_sub(resized.frames_before);
         self.check_frame_limit(more)?;
@@ -122,7 +122,7 @@ impl Allocator {
             Allocation { address, size: plan.size, fragments: plan.fragments.clone(), ..old.clone() };
         let growth =
             u32::try_from(plan.planes.after - plan.planes.before).expect("a region has at most 2^16 planes");
-        self.update(plan.region, |space| {
+        self.spaces.update(plan.region, |space| {
             let planes = space.frames.planes() + growth;
             space.live.remove(old.size, old.is_movable(), &old.fragments);
             space.give_back(plan.from, &old.fragments);

@@ -158,7 +158,7 @@ impl Allocator {
             if planes > MAX_PLANES {
                 return Err(RestoreError::Budget { region, planes, in_use: 0 });
             }
-            allocator.open(region, kind);
+            allocator.spaces.open(region, kind);
         }
         allocator.recent = recent(managed.iter().map(|&(region, _, budget, _)| (region, budget.recency)))?;
         check_ids(&records, next)?;
@@ -167,14 +167,14 @@ impl Allocator {
         }
         allocator.records = records;
         for &(region, kind, FrameBudget { planes, .. }, _) in &managed {
-            if fills_region(kind) && allocator.space_mut(region).live.allocations == 0 {
+            if fills_region(kind) && allocator.spaces.get_mut(region).live.allocations == 0 {
                 return Err(RestoreError::Region { region });
             }
-            let in_use = allocator.space_mut(region).frames.planes_in_use();
+            let in_use = allocator.spaces.get_mut(region).frames.planes_in_use();
             if planes < in_use {
                 return Err(RestoreError::Budget { region, planes, in_use });
             }
-            allocator.update(region, |space| space.frames.set_planes(planes));
+            allocator.spaces.update(region, |space| space.frames.set_planes(planes));
             let cap = regions[&region].cap();
             let empty = |page: &u32| allocator.permissions(region, *page).is_none();
             if let Some(page) = cap.pages_in(0..cap.page_count()).map(|(page, _)| page).find(empty) {
@@ -233,7 +233,7 @@ impl Allocator {
         if let Some(run) = record.fragments.iter().find(taken).filter(|_| !is_shared) {
             return Err(RestoreError::Frame { slot, plane: run.plane });
         }
-        self.update(region, |space| {
+        self.spaces.update(region, |space| {
             space.live.add(size, record.is_movable(), &record.fragments);
             space.take(place, &record.fragments, slot);
         });

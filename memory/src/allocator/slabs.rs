@@ -178,8 +178,8 @@ pub(crate) struct Slabs {
     pages: RadixVec<Option<Held<Slab>>>,
     /// By class: the pages that have a free block.
     open: Vec<BitSet>,
-    /// The page that was closed last, all its blocks free: the storage of the next one of its class.
-    closed: Option<Held<Slab>>,
+    /// The page that was closed last, all its blocks free: it stays in `pages` as the storage of the next one that is opened.
+    closed: Option<u32>,
 }
 
 impl Default for Slabs {
@@ -193,7 +193,7 @@ impl Slabs {
     /// The page of blocks at a page of the region, if it is one.
     #[inline]
     pub(crate) fn get(&self, page: u32) -> Option<&Slab> {
-        self.pages.get(page).as_deref()
+        self.pages.get(page).as_deref().filter(|slab| slab.used > 0)
     }
 
     /// The lowest free block of the lowest page of a class that has one, and the frame of the page.
@@ -205,16 +205,29 @@ impl Slabs {
     }
 
     /// Makes a page one of blocks, and uses one of them for the record in `slot`.
+    #[inline]
     pub(crate) fn open(&mut self, Block { page, number, class }: Block, frame: Fragment, slot: u32) {
-        let mut slab = match self.closed.take() {
-            Some(closed) if closed.class == class => closed,
-            _ => Held::new(Slab::new(class, frame)),
+        if self.closed != Some(page) {
+            self.move_closed(page);
+        }
+        self.closed = None;
+        let slab = self.pages.get_mut(page);
+        let opened = match slab {
+            Some(slab) if slab.class == class => slab,
+            _ => slab.insert(Held::new(Slab::new(class, frame))),
         };
-        let opened = slab.to_mut();
+        let opened = opened.to_mut();
         opened.frame = frame;
         opened.take(number, slot);
-        *self.pages.get_mut(page) = Some(slab);
         self.open[class as usize].insert(page);
+    }
+
+    /// Moves the storage of the page that was closed last to another page.
+    #[cold]
+    fn move_closed(&mut self, page: u32) {
+        if let Some(closed) = self.closed {
+            *self.pages.get_mut(page) = self.pages.get_mut(closed).take();
+        }
     }
 
     /// Uses a free block for the record in `slot`.
@@ -242,7 +255,9 @@ impl Slabs {
         slab.used -= 1;
         if slab.used == 0 {
             let frame = slab.frame;
-            self.closed = self.pages.get_mut(page).take();
+            if let Some(closed) = self.closed.replace(page) {
+                *self.pages.get_mut(closed) = None;
+            }
             self.open[class as usize].remove(page);
             return Some(frame);
         }
@@ -267,7 +282,6 @@ impl Rest for Slabs {
     fn rest(&mut self) {
         self.pages.rest();
         self.open.rest();
-        self.closed.rest();
     }
 }
 

@@ -70,8 +70,11 @@ impl Place {
 pub(crate) struct PlaceWord(u64);
 
 impl PlaceWord {
-    /// The upper half is the class of a block, or this and the number of pages; the lower half is the first byte.
+    /// The upper half is this and the number of pages, or the class of a block and its number in the page; the lower half is the
+    /// first byte.
     const PAGES: u32 = 1 << 31;
+    const NUMBER_SHIFT: u32 = 8;
+    const CLASS_MASK: u32 = (1 << Self::NUMBER_SHIFT) - 1;
 
     /// See [`Place::offset`].
     #[inline]
@@ -84,10 +87,12 @@ impl PlaceWord {
     #[allow(clippy::cast_possible_truncation, reason = "the upper half")]
     pub(crate) fn place(self) -> Place {
         let extent = (self.0 >> u32::BITS) as u32;
+        let (page, _) = split(self.offset());
         if extent & Self::PAGES == 0 {
-            Place::Block(Block::at(self.offset(), extent))
+            let (number, class) = (extent >> Self::NUMBER_SHIFT, extent & Self::CLASS_MASK);
+            Place::Block(Block { page, number, class })
         } else {
-            Place::Pages { first: split(self.offset()).0, count: extent & !Self::PAGES }
+            Place::Pages { first: page, count: extent & !Self::PAGES }
         }
     }
 }
@@ -96,7 +101,7 @@ impl From<Place> for PlaceWord {
     #[inline]
     fn from(place: Place) -> Self {
         let extent = match place {
-            Place::Block(Block { class, .. }) => class,
+            Place::Block(Block { number, class, .. }) => number << Self::NUMBER_SHIFT | class,
             Place::Pages { count, .. } => Self::PAGES | count,
         };
         Self(u64::from(extent) << u32::BITS | u64::from(place.offset()))
@@ -177,7 +182,7 @@ impl Space {
             Place::Block(block) => {
                 if self.free_pages.members().contains(block.page) {
                     self.free_pages.remove(block.page, 1);
-                    self.frames.take(fragments, block.page);
+                    self.frames.take_run(fragments[0], block.page);
                     self.slabs.open(block, fragments[0], slot);
                 } else {
                     self.slabs.take(block, slot);
@@ -197,7 +202,7 @@ impl Space {
         match place {
             Place::Block(block) => {
                 if let Some(frame) = self.slabs.give_back(block) {
-                    self.frames.give_back(&[frame]);
+                    self.frames.give_back_run(frame);
                     self.free_pages.insert(block.page, 1);
                 }
             }

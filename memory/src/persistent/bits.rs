@@ -66,7 +66,7 @@ impl BitSet {
     }
 
     /// A word of a level, the hot one as it was before. The topmost level may have fewer than 64 bits, and the words of a full set behind the end are empty.
-    #[inline]
+    #[inline(never)]
     fn word_at(&self, level: u32, index: u32) -> u64 {
         let numbers = self.bits.saturating_sub(level * WORD_BITS);
         if u64::from(index) << WORD_BITS >= 1 << numbers {
@@ -78,35 +78,60 @@ impl BitSet {
 
     #[inline]
     pub(crate) fn insert(&mut self, member: u32) {
-        self.assign(member >> WORD_BITS, 1 << (member % u64::BITS), true);
+        let (index, bit) = (member >> WORD_BITS, 1 << (member % u64::BITS));
+        let before = self.word(index);
+        if before & bit == 0 {
+            self.change(index, before, before | bit);
+            self.len += 1;
+            self.lowest = self.lowest.min(index);
+        }
     }
 
     #[inline]
     pub(crate) fn remove(&mut self, member: u32) {
-        self.assign(member >> WORD_BITS, 1 << (member % u64::BITS), false);
+        let (index, bit) = (member >> WORD_BITS, 1 << (member % u64::BITS));
+        let before = self.word(index);
+        if before & bit != 0 {
+            self.change(index, before, before & !bit);
+            self.len -= 1;
+            self.raise_lowest(index);
+        }
     }
 
     /// Makes the numbers of a word whose bits are in `mask` members, or not.
-    #[inline]
     pub(crate) fn assign(&mut self, index: u32, mask: u64, present: bool) {
         let before = self.word(index);
         let after = if present { before | mask } else { before & !mask };
         if before == after {
             return;
         }
+        self.change(index, before, after);
+        self.len = self.len - before.count_ones() + after.count_ones();
+        if present {
+            self.lowest = self.lowest.min(index);
+        } else {
+            self.raise_lowest(index);
+        }
+    }
+
+    /// Makes a word, which is kept aside then, another.
+    #[inline]
+    fn change(&mut self, index: u32, before: u64, after: u64) {
         if index != self.hot.index {
             self.heat(index, before);
         }
         self.hot.word = after;
-        let changed = before ^ after;
-        // Most often it is one, and counting takes longer than asking for that.
-        let count = if changed.is_power_of_two() { 1 } else { changed.count_ones() };
-        self.len = if present { self.len + count } else { self.len - count };
-        if after != 0 {
-            self.lowest = self.lowest.min(index);
-        } else if self.len == 0 {
+    }
+
+    /// Goes on to the lowest word that has members if the hot one, which has lost some, was the lowest and has none.
+    #[inline]
+    fn raise_lowest(&mut self, index: u32) {
+        if self.hot.word != 0 || self.lowest != index {
+            return;
+        }
+        if self.len == 0 {
             self.lowest = u32::MAX;
-        } else if self.lowest == index {
+        } else {
             self.find_lowest();
         }
     }

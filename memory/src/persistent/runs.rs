@@ -16,6 +16,8 @@ pub(crate) struct RunSet {
     /// Summaries of 8 words, of 64, and so on; the last level has fewer than 8.
     levels: Vec<RadixVec<Summary>>,
     bits: u32,
+    /// The 8 words above which all summaries were found stale last; the highest number if a search has renewed some since.
+    stale: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,7 +73,8 @@ impl RunSet {
     pub(crate) fn full(bits: u32) -> Self {
         let levels = (bits - WORD_BITS) / LEVEL_BITS;
         let vector = |level| RadixVec::new(bits - WORD_BITS - level * LEVEL_BITS);
-        Self { members: BitSet::full(bits), levels: (1..=levels).map(vector).collect(), bits }
+        let levels = (1..=levels).map(vector).collect();
+        Self { members: BitSet::full(bits), levels, bits, stale: u32::MAX }
     }
 
     /// The members.
@@ -80,13 +83,25 @@ impl RunSet {
     }
 
     /// Takes `count` numbers from `first` on out of the set.
+    #[inline]
     pub(crate) fn remove(&mut self, first: u32, count: u32) {
-        self.assign(first, count, false);
+        if count == 1 {
+            self.members.remove(first);
+            self.mark(first >> WORD_BITS);
+        } else {
+            self.assign(first, count, false);
+        }
     }
 
     /// Makes `count` numbers from `first` on members.
+    #[inline]
     pub(crate) fn insert(&mut self, first: u32, count: u32) {
-        self.assign(first, count, true);
+        if count == 1 {
+            self.members.insert(first);
+            self.mark(first >> WORD_BITS);
+        } else {
+            self.assign(first, count, true);
+        }
     }
 
     fn assign(&mut self, first: u32, count: u32, present: bool) {
@@ -100,8 +115,18 @@ impl RunSet {
         }
     }
 
-    /// Marks the summaries above a word. Above one that is stale all are.
+    /// Marks the summaries above a word.
+    #[inline]
     fn mark(&mut self, word: u32) {
+        if word >> LEVEL_BITS != self.stale {
+            self.mark_anew(word);
+        }
+    }
+
+    /// Above a summary that is stale all are.
+    #[inline(never)]
+    fn mark_anew(&mut self, word: u32) {
+        self.stale = word >> LEVEL_BITS;
         for (level, summaries) in (1..).zip(&mut self.levels) {
             let index = word >> (level * LEVEL_BITS);
             if let Summary::Stale = summaries.get(index) {
@@ -168,6 +193,7 @@ impl RunSet {
                     runs = runs.joined(length, self.runs(below, next), width);
                 }
                 *self.levels[below as usize].get_mut(part) = Summary::Known(runs);
+                self.stale = u32::MAX;
                 runs
             }
         }

@@ -15,11 +15,13 @@ impl StartMap {
         Self { starts: BitSet::empty(bits), values: RadixVec::new(bits) }
     }
 
+    #[inline]
     pub(crate) fn insert(&mut self, start: u32, value: u32) {
         self.starts.insert(start);
         *self.values.get_mut(start) = value;
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, start: u32) {
         self.starts.remove(start);
     }

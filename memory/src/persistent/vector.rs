@@ -43,6 +43,12 @@ impl<T: Clone + Default> RadixVec<T> {
         {
             return &entries[place(index, 0)];
         }
+        self.get_cold(index)
+    }
+
+    /// The entry at `index`, which is in no hot leaf.
+    #[inline(never)]
+    fn get_cold(&self, index: u32) -> &T {
         if u64::from(index) >> (self.levels * BITS) != 0 {
             return &self.nothing;
         }
@@ -73,9 +79,16 @@ impl<T: Clone + Default> RadixVec<T> {
     }
 
     /// Puts the hot leaf back into the tree and takes another one out. If they are neighbours, that is one way down.
+    #[inline(never)]
     fn heat(&mut self, number: u32) {
         assert!(u64::from(number) >> ((self.levels - 1) * BITS) == 0, "the index is within the vector");
+        let first = || Held::new(array::from_fn(|_| T::default()));
         let mut hot = self.hot.take();
+        if let (Node::Empty, None) = (&self.root, &hot) {
+            // A single leaf needs no tree.
+            self.hot = Some((number, first()));
+            return;
+        }
         if let Some((before, entries)) = hot.take_if(|hot| hot.0 >> BITS != number >> BITS) {
             self.neighbours_mut(before)[place(before, 0)] = Node::Leaf(entries);
         }
@@ -85,7 +98,7 @@ impl<T: Clone + Default> RadixVec<T> {
         }
         let entries = match mem::replace(&mut neighbours[place(number, 0)], Node::Empty) {
             Node::Leaf(entries) => entries,
-            Node::Empty | Node::Branch(_) => Held::new(array::from_fn(|_| T::default())),
+            Node::Empty | Node::Branch(_) => first(),
         };
         self.hot = Some((number, entries));
     }
