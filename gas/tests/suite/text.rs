@@ -74,7 +74,8 @@ fn what_is_no_operation_is_named() {
 #[test]
 fn every_class_has_a_form() {
     let classes = GasClass::ALL.iter().map(|&class| Operation::of_class(class).name());
-    let names: Vec<&str> = classes.chain(["touch", "crossing", "view", "host_call", "log"]).collect();
+    let names: Vec<&str> =
+        classes.chain(["touch", "recall", "crossing", "view", "host_call", "log"]).collect();
     assert_eq!(Operation::FORMS.iter().map(|form| form.name).collect::<Vec<_>>(), names);
 }
 

@@ -225,9 +225,12 @@ impl Naive {
     /// What a load or store owes for pages that it does not touch first, before it touches them.
     fn recalls(&mut self, range: Range, is_write: bool) -> u64 {
         let Twin { read, written, .. } = &self.allocations.twin;
-        let is_known = |page| match is_write {
-            true => written.to_store(page) == Touches::default(),
-            false => written.pages.contains(&page) || read.contains(&page),
+        let is_known = |page| {
+            if is_write {
+                written.to_store(page) == Touches::default()
+            } else {
+                written.pages.contains(&page) || read.contains(&page)
+            }
         };
         let pages: Vec<(u64, bool)> = pages(range).map(|page| (page, !is_known(page))).collect();
         self.places.access(&self.schedule, &pages)
