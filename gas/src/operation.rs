@@ -252,7 +252,7 @@ operations! {
         };
         /// Pages that loads, stores and atomics touch again, but that are not in their places, beyond the instructions.
         Recall "recall" {
-            /// Those that were there when fewer than 256 others had not yet come to theirs.
+            /// Those that were there when fewer than 1,024 others had not yet come to theirs.
             near: u64,
             /// All others.
             far: u64,

@@ -75,43 +75,43 @@ schedule! {
     /// An integer operation on registers.
     arithmetic: Base 1, 3;
     /// A count of the bits that are set, or `orc.b`.
-    bit_count: Base 5;
+    bit_count: Base 4;
     /// A multiplication.
     multiply: Base 2;
     /// A division or remainder.
     divide: Base 6;
     /// A load.
-    load: Base 2, 10;
+    load: Base 3, 10;
     /// Each byte of a load, in 64ths.
     load_byte_64ths: Part 0, 128;
     /// A store.
-    store: Base 3, 15;
+    store: Base 2, 15;
     /// Each byte of a store, in 64ths.
     store_byte_64ths: Part 0, 128;
     /// A conditional branch, taken or not.
-    branch: Base 5;
+    branch: Base 6;
     /// An unconditional jump to an offset.
     jump: Base 2;
     /// An unconditional jump to a register's value.
     jump_register: Base 2;
     /// An atomic memory operation.
-    atomic: Base 100;
+    atomic: Base 85;
     /// A fence.
     fence: Base 1;
     /// `ecall` and `ebreak` themselves; what is called is charged on top.
     system: Base 2;
     /// A load, store, atomic or root whose bytes lie in two pages, beyond its base.
-    page_crossing: Part 260, 0;
+    page_crossing: Part 230, 0;
     /// Each byte of a load or store through the second view of the substrate's segment.
     view_byte: Part 14;
     /// A load or store of a page that the call has touched before, but that is not in its place.
-    page_recall: Part 60, 0;
-    /// The same, if 256 others have come to their places since it was in its own.
+    page_recall: Part 50, 0;
+    /// The same, if 1,024 others have come to their places since it was in its own.
     page_far_recall: Part 250, 0;
     /// The first load from a page in a call.
-    page_first_read: Part 800, 0;
+    page_first_read: Part 700, 0;
     /// The first store to a page in a call: its copy, and its hashing at settle.
-    page_first_write: Part 8500, 0;
+    page_first_write: Part 6000, 0;
     /// A further copy of a page that was stored to, as it has been placed or shared since.
     page_copy: Part 620, 0;
     /// The first write to a page in a call, if a bulk operation places another page there that has a hash: its part of the settling.
@@ -120,45 +120,45 @@ schedule! {
     /// slowest form that nodes may use.
     page_synthesis: Part 24500, 0;
     /// A copy.
-    copy: Base 215, 25;
+    copy: Base 230, 25;
     /// Each byte of a copy, in 64ths.
     copy_byte_64ths: Part 2, 128;
     /// Each whole page that a copy places.
-    copy_page: Part 90, 8192;
+    copy_page: Part 75, 8192;
     /// A fill.
-    fill: Base 220;
+    fill: Base 230;
     /// Each byte of a fill, in 64ths.
     fill_byte_64ths: Part 1;
     /// Each whole page that a fill places.
-    fill_page: Part 50;
+    fill_page: Part 40;
     /// A gather.
-    gather: Base 330;
+    gather: Base 240;
     /// Each entry of a gather.
-    gather_entry: Part 16;
+    gather_entry: Part 10;
     /// Each page that an entry of a gather has bytes in.
-    gather_page: Part 150;
+    gather_page: Part 130;
     /// Each byte of a gather, in 64ths.
     gather_byte_64ths: Part 2;
     /// A scatter.
-    scatter: Base 330;
+    scatter: Base 250;
     /// Each entry of a scatter.
-    scatter_entry: Part 16;
+    scatter_entry: Part 10;
     /// Each page that an entry of a scatter has bytes in.
-    scatter_page: Part 150;
+    scatter_page: Part 130;
     /// Each byte of a scatter, in 64ths.
     scatter_byte_64ths: Part 2;
     /// A share.
-    share: Base 160;
+    share: Base 140;
     /// Each page of a share.
-    share_page: Part 90;
+    share_page: Part 75;
     /// Each change of region in a bulk operation.
     region_change: Part 10, 100;
     /// Each change of plane within a region in a bulk operation.
     plane_change: Part 0;
     /// The check of an allocation, which may be refused.
-    allocate: Base 130, 20;
+    allocate: Base 115, 20;
     /// The record of an allocation that is made, with its part of the settling.
-    allocate_record: Part 410, 0;
+    allocate_record: Part 350, 0;
     /// Each byte of an allocation, in 64ths.
     allocate_byte_64ths: Part 0, 64;
     /// Each page that an allocation needs, or begins.
@@ -166,42 +166,42 @@ schedule! {
     /// Each region that an allocation asks in vain before the one that serves.
     allocate_region: Part 70, 0;
     /// The region of its own that an allocation of generative memory opens, and that is closed with it.
-    generative_region: Part 4000, 0;
+    generative_region: Part 3000, 0;
     /// Each plane beyond the first that an allocation is promoted over.
     promotion_plane: Part 100, 100;
     /// The check of a release, which may be refused.
-    free: Base 55, 5;
+    free: Base 52, 5;
     /// The record of an allocation that is released, with its part of the settling.
     free_record: Part 95, 0;
     /// Each whole page that a release makes empty.
     free_page: Part 5, 0;
     /// Each resident page among those that a release or a resize moves or makes empty: one that was stored when the call began,
     /// whose content has moved there, or that the call has touched. Its part of the settling is included.
-    resident_page: Part 310, 0;
+    resident_page: Part 280, 0;
     /// The size of an allocation.
-    size: Base 70, 5;
+    size: Base 60, 5;
     /// A property of what lies at an address.
-    query: Base 85, 8;
+    query: Base 70, 8;
     /// The address of a handle.
-    resolve: Base 60;
+    resolve: Base 50;
     /// The check of a resize, which may be refused.
-    resize: Base 85;
+    resize: Base 75;
     /// The record of an allocation that is resized, with its part of the settling.
-    resize_record: Part 560;
+    resize_record: Part 460;
     /// Each whole page that a resize moves or makes empty.
-    resize_page: Part 26;
+    resize_page: Part 22;
     /// The change of address of an allocation whose whole pages move.
-    resize_remap: Part 2200;
+    resize_remap: Part 3400;
     /// The check of a compaction, which may be refused.
-    compact: Base 60, 50;
+    compact: Base 55, 50;
     /// The search for what a compaction can move.
-    compact_search: Part 1190, 0;
+    compact_search: Part 950, 0;
     /// Each frame that a compaction moves.
-    compact_frame: Part 650, 2048;
+    compact_frame: Part 550, 2048;
     /// Each plane that a compaction looks at.
-    compact_plane: Part 1250, 0;
+    compact_plane: Part 1100, 0;
     /// Each run of frames in a record that a compaction writes anew, with its part of the settling.
-    compact_run: Part 560, 0;
+    compact_run: Part 480, 0;
     /// Growth by a plane of heap.
     heap_plane: Part 2000, 0;
     /// The square of the planes of heap, in 1024ths.
@@ -219,15 +219,15 @@ schedule! {
     /// The square of the planes of state, in 1024ths.
     state_plane_square_1024ths: Part 1024, 0;
     /// The gas that is left.
-    read_gas: Base 70, 1;
+    read_gas: Base 45, 1;
     /// The refund counter.
-    read_refund: Base 70;
+    read_refund: Base 45;
     /// The root of a region.
-    read_root: Base 460;
+    read_root: Base 420;
     /// The end of a call.
     halt: Base 2, 1;
     /// Any host call but `log`.
-    host_call: Part 105;
+    host_call: Part 95;
     /// Each byte that it moves, in 64ths.
     host_byte_64ths: Part 3;
     /// An event, with its part of the receipt.

@@ -13,8 +13,8 @@ const PLACE_BITS: u32 = 8;
 /// How many places there are: for 1 MiB of pages in a row, if they begin at a multiple of that. So much the second-level cache of a server's core
 /// holds; what lies beyond takes a load many times as long.
 pub(crate) const PLACES: usize = 1 << PLACE_BITS;
-/// After how many others a page has to be fetched from afar.
-pub(crate) const FAR: u64 = PLACES as u64;
+/// After how many others a page is far: so many pages are more than a core's part of the third-level cache.
+pub(crate) const FAR: u64 = 4 * PLACES as u64;
 /// The number of no page.
 const NOTHING: u32 = u32::MAX;
 
@@ -85,11 +85,11 @@ mod tests {
     }
 
     #[test]
-    fn a_recall_is_far_after_as_many_changes_as_there_are_places() {
+    fn a_recall_is_far_after_many_changes() {
         let mut places = Places::default();
         let put = places.put(0);
         let far = |places: &Places| places.recall(put).far == 1;
-        for page_number in 1..=256 {
+        for page_number in 1..=1_024 {
             assert!(!far(&places), "after {} others", page_number - 1);
             places.put(page_number);
         }

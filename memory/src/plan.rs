@@ -35,7 +35,7 @@ impl std::ops::Add for Touches {
 /// Pages that a load or store does not touch first, but that are not in their places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Recalls {
-    /// Those that were there when fewer than 256 others had not yet come to theirs.
+    /// Those that were there when fewer than 1,024 others had not yet come to theirs.
     pub near: u32,
     /// All others.
     pub far: u32,

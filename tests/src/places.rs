@@ -28,7 +28,7 @@ impl Places {
             pages.iter().filter(|(page, _)| self.held.get(&place(*page)) != Some(page)).collect();
         let mut owed = 0;
         for (page, _) in away.iter().filter(|(_, is_first)| !is_first) {
-            let is_far = self.changes - self.put.get(page).copied().unwrap_or(0) >= 256;
+            let is_far = self.changes - self.put.get(page).copied().unwrap_or(0) >= 1_024;
             self.recalls[usize::from(is_far)] += 1;
             owed += if is_far { schedule.page_far_recall } else { schedule.page_recall };
         }

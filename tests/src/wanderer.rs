@@ -11,7 +11,7 @@ const CODE: u64 = 0x1_0000;
 const DATA: [u64; 2] = [0x1000_0000, 0x1020_0000];
 const PAGES: u64 = 400;
 const PAGE_BYTES: u64 = 4096;
-const ACCESSES: usize = 2_500;
+const ACCESSES: usize = 5_000;
 const ADDRESS: u8 = 5;
 const VALUE: u8 = 6;
 

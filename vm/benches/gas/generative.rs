@@ -25,7 +25,8 @@ pub(crate) fn workloads() -> Vec<Workload> {
             }
         });
         let script = Script { prologue, loops: LOOPS / 2, ..Script::new(body) };
-        Workload::new(name, price, script, BODY as u64).settled()
+        let bound = "the price is for the slowest form of the synthesis that nodes may use";
+        Workload::new(name, price, script, BODY as u64).settled().bounded(bound)
     };
     vec![
         touch("first read: synthesized pages in a row", "page_synthesis", Opcode::Lbu),

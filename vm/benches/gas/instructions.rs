@@ -151,7 +151,6 @@ fn accesses() -> Vec<Workload> {
     }
     all.extend([
         chain("4 pages", 14),
-        chain("64 pages", 18),
         chain("256 pages", 20),
         chain("512 pages", 21),
         chain("16,384 pages", 26),

@@ -102,7 +102,10 @@ pub(crate) fn remuw(a: u64, b: u64) -> u64 {
 
 /// Every byte that is not zero becomes 0xff.
 pub(crate) fn or_combine_bytes(value: u64) -> u64 {
-    u64::from_le_bytes(value.to_le_bytes().map(|byte| if byte == 0 { 0 } else { 0xff }))
+    const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    // The top bit of each byte that is not zero: adding carries into it, but never out of the byte.
+    let tops = ((value & LOW_BITS) + LOW_BITS | value) & !LOW_BITS;
+    (tops >> 7) * 0xff
 }
 
 /// The low byte, sign-extended.
