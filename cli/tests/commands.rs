@@ -236,7 +236,7 @@ fn disasm_shows_addresses_bits_labels_and_targets() {
 fn schedules_are_printed_and_read() {
     let sandbox = Sandbox::new();
     let printed = sandbox.run(["schedule"]).expect(0).stdout;
-    sandbox.write("mine.json", printed.replace("\"load\": 2", "\"load\": 5").as_bytes());
+    sandbox.write("mine.json", printed.replace("\"load\": 3", "\"load\": 5").as_bytes());
     let report = sandbox.run(["schedule", "mine.json", "--json"]).expect(0).json();
     assert_eq!(keys(&report), ["name", "root", "schedule"]);
     assert_eq!(report["schedule"]["load"], 5);

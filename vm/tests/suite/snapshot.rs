@@ -56,7 +56,7 @@ fn a_restored_machine_goes_on_where_the_first_one_stopped() {
 
     let other = crate::assembler::program(&[exit(0)]);
     assert!(matches!(engine.restore(&other, state.clone()), Err(MachineError::OtherProgram { .. })));
-    let dearer = Engine::new(Schedule { load: 3, ..Schedule::default() }).unwrap();
+    let dearer = Engine::new(Schedule { load: Schedule::default().load + 1, ..Schedule::default() }).unwrap();
     assert!(matches!(dearer.restore(&program, state), Err(MachineError::OtherSchedule { .. })));
 }
 
