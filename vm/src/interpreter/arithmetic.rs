@@ -104,7 +104,7 @@ pub(crate) fn remuw(a: u64, b: u64) -> u64 {
 pub(crate) fn or_combine_bytes(value: u64) -> u64 {
     const LOW_BITS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
     // The top bit of each byte that is not zero: adding carries into it, but never out of the byte.
-    let tops = ((value & LOW_BITS) + LOW_BITS | value) & !LOW_BITS;
+    let tops = (((value & LOW_BITS) + LOW_BITS) | value) & !LOW_BITS;
     (tops >> 7) * 0xff
 }
 
