@@ -110,12 +110,16 @@ fn cases(opcode: Opcode) -> Vec<Case> {
             case(0, DATA, 0, vec![itself, touch(1, 0)]),
             case(0, DATA + 0xfff, 0, vec![itself, touch(1 + further_page, 0), crossing]),
             case(0, MADE, 0, vec![itself, made(1, 0, 1)]),
+            recalled(instruction, 1),
+            recalled(instruction, 512),
             refused,
         ],
         GasClass::Store => vec![
             case(0, DATA, 7, vec![itself, touch(0, 1)]),
             case(0, DATA + 0xfff, 7, vec![itself, touch(0, 1 + further_page), crossing]),
             case(0, MADE, 7, vec![itself, made(0, 1, 1)]),
+            recalled(instruction, 1),
+            recalled(instruction, 512),
             refused,
         ],
         GasClass::Atomic => vec![case(0, DATA, 7, vec![itself, touched_by_atomic(opcode)])],
@@ -165,6 +169,21 @@ fn cases(opcode: Opcode) -> Vec<Case> {
             vec![allocated(case(0, 5000, 9, vec![itself])), refused_at(DATA, 9)]
         }
         _ => vec![case(DATA, DATA, 3, vec![itself])],
+    }
+}
+
+/// An access to a page that was stored to, after so many rounds of stores to two others that lead to its place.
+fn recalled(instruction: Instruction, rounds: usize) -> Case {
+    let store_to = |rs1| Instruction { opcode: Opcode::Sd, rd: 0, rs1, rs2: A2, imm: 0 };
+    let round = [store_to(A0), store_to(A2)];
+    let before = std::iter::once(store_to(A1)).chain(std::iter::repeat_n(round, rounds).flatten());
+    let far = u64::from(2 * rounds >= 1_024);
+    Case {
+        before: before.collect(),
+        instruction,
+        registers: vec![(A0, OTHER + 16 * 4096), (A2, MADE + 32 * 4096), (A1, DATA)],
+        is_refused: false,
+        costs: vec![Operation::of(instruction), Operation::Recall { near: 1 - far, far }],
     }
 }
 
@@ -346,7 +365,7 @@ fn machine_before(case: &Case, schedule: Schedule) -> Machine {
     let image = Image::new(
         CODE,
         vec![
-            segment(CODE, 4096, code, Permissions::READ_EXECUTE),
+            segment(CODE, 2 * 4096, code, Permissions::READ_EXECUTE),
             segment(DATA, 16 * PLANE, entries, Permissions::READ_WRITE),
             segment(OTHER, 16 * PLANE, vec![1], Permissions::READ_WRITE),
         ],
