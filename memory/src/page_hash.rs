@@ -1,6 +1,6 @@
 //! Leaves of pages: many at a time, and of a page that is written again and again only what has changed.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use travertine_merkle::{Hash, ZERO_HASH, hash_pairs, page_leaves};
 
@@ -25,7 +25,7 @@ const BATCH: usize = 32;
 /// Computes the leaves of pages that have none yet. With each page comes the one that it replaces: a page that replaces one
 /// may be replaced soon, so the roots of its groups are kept for the next one.
 pub(crate) fn hash_pages<'a>(pages: impl Iterator<Item = (&'a Page, Option<&'a Page>)>) {
-    let (mut fresh, mut replacing, mut met) = (Vec::new(), Vec::new(), HashSet::new());
+    let (mut fresh, mut replacing, mut met) = (Vec::new(), Vec::new(), BTreeSet::new());
     // A page that stands in many places is hashed once: nobody has paid for more.
     for (page, old) in
         pages.filter(|(page, _)| !page.is_hashed() && page.place().is_none_or(|place| met.insert(place)))
