@@ -345,7 +345,7 @@ impl Memory {
             return self.plan_view(view, address, length, access);
         }
         if stays_in_page(address, length)
-            && let Some(frame) = self.working.recall(address >> PAGE_OFFSET_BITS, access)
+            && let Some(frame) = self.working.find_warm(address >> PAGE_OFFSET_BITS, access)
         {
             return Ok(self.warm(address, length, frame));
         }

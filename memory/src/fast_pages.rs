@@ -4,11 +4,11 @@
 //! # Safety
 //!
 //! One invariant carries every access: **an entry of the table points to the bytes of a page that is in the working
-//! set, and an entry for stores to bytes that the call owns alone** (a dirty page). It holds because
+//! set, and an entry for stores to bytes that the call owns alone**. It holds because
 //!
 //! - only `WorkingSet::make_fast` and `recall_fast` write entries, from a frame that the working set has;
-//! - a frame's bytes move or go only through `WorkingSet::frame_mut`, `frame_pair`, `remove` and `renumber`, which forget the
-//!   page's entries first, or with the whole working set, whose table goes with it;
+//! - a frame's bytes move or go only through `WorkingSet::frame_mut`, `frame_pair`, `place`, `place_page`, `remove` and `renumber`, which
+//!   forget the page's entries before they return, or with the whole working set, whose table goes with it;
 //! - a clone of a working set has no table;
 //! - [`FastPages`] borrows the memory mutably, so that nothing else changes it while entries are used.
 //!

@@ -177,7 +177,7 @@ impl WorkingSet {
     }
 
     /// The frame of a page that such an access would not touch first, however long ago that was; it is recent again.
-    pub(crate) fn recall(&mut self, page_number: u64, access: Access) -> Option<u32> {
+    pub(crate) fn find_warm(&mut self, page_number: u64, access: Access) -> Option<u32> {
         let frame = self.find(u32::try_from(page_number).ok()?)?;
         if !self.frames[frame as usize].is_warm_for(access) {
             return None;

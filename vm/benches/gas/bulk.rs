@@ -45,7 +45,7 @@ impl Bulk {
         // The other registers are for what comes after.
         let prologue =
             code(|code| _ = code.li(A0, rd).li(A1, rs1).li(A2, rs2).li(A3, 1).li(A4, rd).li(A5, rs1));
-        Script { prologue, loops, data, ..Script::new(body) }
+        Script { prologue, loops, data: data.into(), ..Script::new(body) }
     }
 
     fn each(self, name: &str, price: &'static str, data: Vec<u8>, after: impl Fn(&mut Code)) -> Workload {
@@ -148,7 +148,7 @@ fn shared_and_stored() -> Workload {
     });
     let prologue =
         code(|code| _ = code.li(A0, TARGET).li(A1, DATA).li(A2, PAGES * PAGE).li(A3, 1).li(A5, PAGE));
-    let script = Script { prologue, loops: 100, data: content(320), ..Script::new(body) };
+    let script = Script { prologue, loops: 100, data: content(320).into(), ..Script::new(body) };
     Workload::new("m3.share: pages, and a store to each", "page_copy", script, PAGES)
 }
 
@@ -169,7 +169,7 @@ fn shared_afresh(name: &str, length: u64, step: u64, is_written: bool) -> Worklo
         code.li(A0, TARGET).li(A1, DATA).li(A2, length).li(A3, step);
     });
     let loops = (2048 * PAGE / length).min((1 << 31) / step - 16);
-    let script = Script { prologue, loops, data: content(320), ..Script::new(body) };
+    let script = Script { prologue, loops, data: content(320).into(), ..Script::new(body) };
     let price = if is_written { "page_first_write" } else { "page_first_placed" };
     Workload::new(name, price, script, length / PAGE).settled()
 }

@@ -1,5 +1,6 @@
 //! A workload, and running it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use travertine_gas::Schedule;
@@ -45,7 +46,7 @@ pub(crate) struct Script {
     /// How often the body runs.
     pub(crate) loops: u64,
     /// The first bytes of the data region; the rest is zero.
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: Arc<[u8]>,
 }
 
 impl Script {
@@ -175,7 +176,7 @@ impl Prepared {
             |address, memory_size, data, permissions| Segment { address, memory_size, data, permissions };
         let segments = vec![
             segment(CODE, code.len() as u64, code, Permissions::READ_EXECUTE),
-            segment(DATA, 1 << 32, script.data.clone(), Permissions::READ_WRITE),
+            segment(DATA, 1 << 32, script.data.to_vec(), Permissions::READ_WRITE),
         ];
         let synthesis = Synthesis { seed: 1, mode: Mode::Vrns };
         let made = GenerativeRegion { number: 0x80, size: 1 << 32, synthesis, is_writable: true };

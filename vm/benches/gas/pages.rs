@@ -48,9 +48,9 @@ fn touches() -> Vec<Workload> {
             code.s(Opcode::Sd, T0, A1, 256 * chunk);
         });
     };
-    let touch = |name: &str, price, step, data, (prologue, body): (Code, Code)| {
+    let touch = |name: &str, price, step, data: Vec<u8>, (prologue, body): (Code, Code)| {
         let loops = LOOPS.min((1 << 32) / step / BODY as u64) / 2;
-        let script = Script { prologue, loops, data, ..Script::new(body) };
+        let script = Script { prologue, loops, data: data.into(), ..Script::new(body) };
         Workload::new(name, price, script, BODY as u64).settled()
     };
     let (read, write) = ("page_first_read", "page_first_write");
